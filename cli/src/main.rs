@@ -1,0 +1,2 @@
+//! jackstaff
+fn main() {}

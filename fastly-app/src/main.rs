@@ -1,0 +1,2 @@
+//! jackstaff-fastly
+fn main() {}

@@ -1,0 +1,2 @@
+//! jackstaff-testbed
+fn main() {}
