@@ -1,0 +1,49 @@
+//! A Fastly service that does what its path says, to test the testbed's Fastly host with; `/empty` is what benchmarks compare with.
+
+use std::io::Write;
+
+use fastly::{ConfigStore, Error, KVStore, Request, Response, SecretStore, log::Endpoint};
+
+/// The store that the host grants, of each kind.
+const STORE: &str = "probe";
+
+#[fastly::main]
+fn main(request: Request) -> Result<Response, Error> {
+    let argument = request.get_query_str().unwrap_or_default();
+    let body = match request.get_path() {
+        "/empty" => Vec::new(),
+        "/get" => match KVStore::open(STORE)? {
+            Some(store) => match store.lookup(argument) {
+                Ok(mut found) => found.take_body_bytes(),
+                Err(error) => format!("{error:?}").into_bytes(),
+            },
+            None => b"no store".to_vec(),
+        },
+        "/set" => {
+            let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
+            match KVStore::open(STORE)? {
+                Some(store) => format!("{:?}", store.insert(key, value)).into_bytes(),
+                None => b"no store".to_vec(),
+            }
+        }
+        "/secret" => match SecretStore::open(STORE)?.get(argument) {
+            Some(secret) => secret.plaintext().to_vec(),
+            None => b"no secret".to_vec(),
+        },
+        "/config" => ConfigStore::open(STORE)
+            .get(argument)
+            .unwrap_or_else(|| "no value".to_owned())
+            .into_bytes(),
+        "/log" => {
+            Endpoint::from_name(STORE).write_all(argument.as_bytes())?;
+            Vec::new()
+        }
+        "/fetch" => match Request::get(format!("http://origin.test/{argument}")).send(STORE) {
+            Ok(mut response) => response.take_body_bytes(),
+            Err(error) => format!("{error:?}").into_bytes(),
+        },
+        "/panic" => panic!("asked for"),
+        other => format!("{} {other}", request.get_method()).into_bytes(),
+    };
+    Ok(Response::from_body(body))
+}

@@ -1,0 +1,122 @@
+//! A Spin component that does what its path says, to test the testbed's Spin host with; `/empty` is what benchmarks compare with.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering::Relaxed},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use spin_sdk::{
+    http::{FullBody, IntoResponse, Request, Response},
+    http_service,
+    key_value::Store,
+    variables, wasip3,
+};
+
+/// Requests that this instance has served.
+static SERVED: AtomicU64 = AtomicU64::new(0);
+
+#[http_service]
+async fn serve(request: Request) -> Result<impl IntoResponse, String> {
+    let served = SERVED.fetch_add(1, Relaxed) + 1;
+    let (head, body) = request.into_parts();
+    let argument = head.uri.query().unwrap_or_default();
+    let text = match head.uri.path() {
+        "/empty" => String::new(),
+        "/served" => served.to_string(),
+        "/sleep" => {
+            spin_sdk::time::sleep(Duration::from_millis(
+                argument.parse().map_err(|_| "milliseconds?")?,
+            ))
+            .await;
+            served.to_string()
+        }
+        "/trap" => unreachable!("asked for"),
+        "/loop" => loop {
+            std::hint::black_box(served);
+        },
+        "/error" => return Err("asked for".to_owned()),
+        "/open" => format!("{:?}", Store::open(argument).await.map(|_| ())),
+        "/get" => format!(
+            "{:?}",
+            default_store()
+                .await?
+                .get(argument)
+                .await
+                .map(|value| value.map(text))
+        ),
+        "/set" => {
+            let (key, value) = argument.split_once('=').ok_or("key=value?")?;
+            format!(
+                "{:?}",
+                default_store().await?.set(key, value.as_bytes()).await
+            )
+        }
+        "/delete" => format!("{:?}", default_store().await?.delete(argument).await),
+        "/exists" => format!("{:?}", default_store().await?.exists(argument).await),
+        "/keys" => format!(
+            "{:?}",
+            default_store().await?.get_keys().await.collect().await
+        ),
+        "/variable" => format!("{:?}", variables::get(argument).await),
+        "/clock" => {
+            let p2 = SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_err(|_| "before 1970")?;
+            let p3 = wasip3::clocks::system_clock::now();
+            format!(
+                "{} {}",
+                p2.as_millis(),
+                p3.seconds * 1000 + i64::from(p3.nanoseconds / 1_000_000)
+            )
+        }
+        "/log" => {
+            println!("to standard output: {argument}");
+            eprintln!("to standard error: {argument}");
+            String::new()
+        }
+        "/fetch" => match spin_sdk::http::get(argument).await {
+            Ok(response) => format!(
+                "{} {:?}",
+                response.status(),
+                response
+                    .into_body()
+                    .collect()
+                    .await
+                    .map(|body| text(body.to_bytes().into()))
+            ),
+            Err(error) => format!("{error:?}"),
+        },
+        _ => {
+            let mut lines = vec![format!("{} {}", head.method, head.uri)];
+            lines.extend(
+                head.headers
+                    .iter()
+                    .map(|(name, value)| format!("{name}: {}", text(value.as_bytes().to_vec()))),
+            );
+            let body = body
+                .collect()
+                .await
+                .map_err(|error| error.to_string())?
+                .to_bytes();
+            lines.push(format!("body of {}", body.len()));
+            lines.join("\n")
+        }
+    };
+    let body = Bytes::from(text);
+    let response = Response::builder()
+        .header("content-length", body.len())
+        .body(FullBody::new(body));
+    response.map_err(|error| error.to_string())
+}
+
+async fn default_store() -> Result<Store, String> {
+    Store::open_default()
+        .await
+        .map_err(|error| format!("{error:?}"))
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}

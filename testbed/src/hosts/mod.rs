@@ -1,0 +1,4 @@
+//! The platforms that the modules run on.
+
+pub mod fastly;
+pub mod spin;

@@ -1,0 +1,7 @@
+//! Runs the built modules from outside: hosts for the three platforms, a clock that tests set, faults, and the modules' builds.
+
+pub mod cache;
+pub mod clock;
+pub mod hosts;
+pub mod lock;
+pub mod modules;
