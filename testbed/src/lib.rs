@@ -3,5 +3,7 @@
 pub mod cache;
 pub mod clock;
 pub mod hosts;
+pub mod http_client;
 pub mod lock;
 pub mod modules;
+pub mod upstream;
