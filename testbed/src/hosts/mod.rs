@@ -1,4 +1,5 @@
 //! The platforms that the modules run on.
 
+pub mod envoy;
 pub mod fastly;
 pub mod spin;
