@@ -12,18 +12,18 @@ fn main(request: Request) -> Result<Response, Error> {
     let argument = request.get_query_str().unwrap_or_default();
     let body = match request.get_path() {
         "/empty" => Vec::new(),
-        "/get" => match KVStore::open(STORE)? {
-            Some(store) => match store.lookup(argument) {
+        "/get" => match KVStore::open(STORE) {
+            Ok(Some(store)) => match store.lookup(argument) {
                 Ok(mut found) => found.take_body_bytes(),
                 Err(error) => format!("{error:?}").into_bytes(),
             },
-            None => b"no store".to_vec(),
+            Ok(None) | Err(_) => b"no store".to_vec(),
         },
         "/set" => {
             let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
-            match KVStore::open(STORE)? {
-                Some(store) => format!("{:?}", store.insert(key, value)).into_bytes(),
-                None => b"no store".to_vec(),
+            match KVStore::open(STORE) {
+                Ok(Some(store)) => format!("{:?}", store.insert(key, value)).into_bytes(),
+                Ok(None) | Err(_) => b"no store".to_vec(),
             }
         }
         "/secret" => match SecretStore::open(STORE)?.get(argument) {

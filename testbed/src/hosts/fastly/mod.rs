@@ -105,6 +105,8 @@ impl FastlyHost {
             .current_dir(files.path())
             .env("RUST_LOG", LOG_FILTER)
             .env("NO_COLOR", "1")
+            // It appends its own stack to the body of a 500 otherwise.
+            .env("RUST_BACKTRACE", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -168,14 +170,19 @@ impl FastlyHost {
             .ok_or_else(|| {
                 anyhow!(
                     "fewer than {count} entries at the log endpoint {name:?} after {limit:?}\n{}",
-                    self.log()
+                    self.last_lines()
                 )
             })?;
         Ok(self.endpoint_lines(name))
     }
 
-    /// What Viceroy and the service printed, newest last: the last lines only.
+    /// What Viceroy and the service printed, newest last.
     pub fn log(&self) -> String {
+        self.output.lines().join("\n")
+    }
+
+    /// The end of the log, for errors.
+    fn last_lines(&self) -> String {
         let lines = self.output.lines();
         lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n")
     }
@@ -200,13 +207,13 @@ impl FastlyHost {
                 std::thread::sleep(LOOK_INTERVAL);
                 bail!(
                     "Viceroy ended ({status}) instead of listening:\n{}",
-                    self.log()
+                    self.last_lines()
                 );
             }
             if Instant::now() > deadline {
                 bail!(
                     "Viceroy did not listen within {START_LIMIT:?}:\n{}",
-                    self.log()
+                    self.last_lines()
                 );
             }
         }
