@@ -11,7 +11,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::lock::FileLock;
 
-/// Names a directory with modules built elsewhere, under the names that cargo gives them.
+/// Names a directory with the delivered modules built elsewhere, under the names that cargo gives them. Probes are built all the same.
 pub const OVERRIDE: &str = "JACKSTAFF_MODULES";
 
 /// The cargo profile of the modules, in the workspace's manifest.
@@ -91,7 +91,7 @@ impl Module {
     }
 
     fn obtain(self) -> Result<PathBuf> {
-        if let Some(dir) = env::var_os(OVERRIDE) {
+        if let Some(dir) = env::var_os(OVERRIDE).filter(|_| Self::DELIVERED.contains(&self)) {
             let path = PathBuf::from(dir).join(self.file_name());
             if !path.is_file() {
                 bail!(

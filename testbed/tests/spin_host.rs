@@ -234,6 +234,18 @@ fn a_trap_and_an_error_are_empty_500s_and_the_next_request_works() {
 }
 
 #[test]
+fn a_trap_ends_every_request_of_its_instance_unless_one_keeps_the_others_out() {
+    let host = start(SpinOptions::default());
+    let address = host.address();
+    for (other, status) in [("/sleep?1000", 500), ("/guarded-sleep?1000", 200)] {
+        let sleeping = thread::spawn(move || get(address, other));
+        thread::sleep(Duration::from_millis(300));
+        assert_eq!(get(address, "/trap").0, 500);
+        assert_eq!(sleeping.join().unwrap().0, status, "{other}");
+    }
+}
+
+#[test]
 fn a_component_that_loops_is_ended_and_others_are_served_meanwhile() {
     let host = start(SpinOptions {
         request_timeout: Duration::from_secs(2),

@@ -11,7 +11,7 @@ use spin_sdk::{
     http::{FullBody, IntoResponse, Request, Response},
     http_service,
     key_value::Store,
-    variables, wasip3,
+    variables, wasip3, wit_bindgen,
 };
 
 /// Requests that this instance has served.
@@ -26,10 +26,12 @@ async fn serve(request: Request) -> Result<impl IntoResponse, String> {
         "/empty" => String::new(),
         "/served" => served.to_string(),
         "/sleep" => {
-            spin_sdk::time::sleep(Duration::from_millis(
-                argument.parse().map_err(|_| "milliseconds?")?,
-            ))
-            .await;
+            sleep(argument).await?;
+            served.to_string()
+        }
+        "/guarded-sleep" => {
+            let _guard = Backpressure::on();
+            sleep(argument).await?;
             served.to_string()
         }
         "/trap" => unreachable!("asked for"),
@@ -109,6 +111,28 @@ async fn serve(request: Request) -> Result<impl IntoResponse, String> {
         .header("content-length", body.len())
         .body(FullBody::new(body));
     response.map_err(|error| error.to_string())
+}
+
+/// Keeps other requests out of this instance while it lives, so that a trap here ends no request but its own.
+struct Backpressure;
+
+impl Backpressure {
+    fn on() -> Self {
+        wit_bindgen::backpressure_inc();
+        Self
+    }
+}
+
+impl Drop for Backpressure {
+    fn drop(&mut self) {
+        wit_bindgen::backpressure_dec();
+    }
+}
+
+async fn sleep(millis: &str) -> Result<(), String> {
+    let millis = millis.parse().map_err(|_| "how many milliseconds?")?;
+    spin_sdk::time::sleep(Duration::from_millis(millis)).await;
+    Ok(())
 }
 
 async fn default_store() -> Result<Store, String> {
