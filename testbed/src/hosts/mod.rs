@@ -2,4 +2,5 @@
 
 pub mod envoy;
 pub mod fastly;
+pub mod proxy_wasm;
 pub mod spin;
