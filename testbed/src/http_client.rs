@@ -93,13 +93,16 @@ impl Request {
     }
 }
 
+/// The name in lower case and the bytes of the value.
+pub type Header = (String, Vec<u8>);
+
 /// A response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// Names in lower case and values as they came, in the order they came.
-    pub headers: Vec<(String, Vec<u8>)>,
+    pub headers: Vec<Header>,
     /// The body, without its transfer coding.
     pub body: Vec<u8>,
 }
@@ -264,7 +267,7 @@ fn read_response(input: &mut impl BufRead, method: &str) -> Result<(Response, bo
     }
 }
 
-fn read_head(input: &mut impl BufRead) -> Result<(u16, Vec<(String, Vec<u8>)>)> {
+fn read_head(input: &mut impl BufRead) -> Result<(u16, Vec<Header>)> {
     let Some(status_line) = read_line(input)? else {
         return Err(ClosedBeforeResponse.into());
     };

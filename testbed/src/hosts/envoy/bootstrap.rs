@@ -158,3 +158,34 @@ fn cluster(name: &str, endpoint: SocketAddr) -> Value {
         "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": [endpoint] }] },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_plugin_has_a_listener_and_all_have_one_vm() {
+        let mut options = EnvoyOptions::new("filter.wasm", free_port())
+            .plugin("a", "{}")
+            .plugin("b", "[\"\u{e9}\"]");
+        options.failure_policy = FailurePolicy::FailReload {
+            interval_millis: 1_005,
+        };
+        let bootstrap = options.bootstrap();
+        let listeners = bootstrap["static_resources"]["listeners"]
+            .as_array()
+            .unwrap();
+        assert_eq!(
+            listeners
+                .iter()
+                .map(|listener| &listener["name"])
+                .collect::<Vec<_>>(),
+            ["a", "b"]
+        );
+        let filter = "/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config";
+        let [a, b] = [0, 1].map(|index| listeners[index].pointer(filter).unwrap());
+        assert_eq!(a["vm_config"], b["vm_config"]);
+        assert_eq!(b["configuration"]["value"], "[\"\u{e9}\"]");
+        assert_eq!(a["reload_config"]["backoff"]["base_interval"], "1.005s");
+    }
+}

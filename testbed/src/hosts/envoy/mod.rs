@@ -141,6 +141,8 @@ pub fn validate(bootstrap: &Path, current: &Path, replacements: &[(&str, &str)])
             "validate",
             "--log-level",
             "warning",
+            "--component-log-level",
+            "wasm:info",
             "--config-path",
         ])
         .arg(&path);
@@ -172,4 +174,18 @@ fn replaced(file: &Path, replacements: &[(&str, &str)]) -> Result<String> {
         text = text.replace(from, to);
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_to_replace_must_be_there() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), "port: 10000").unwrap();
+        assert_eq!(replaced(file.path(), &[("10000", "0")]).unwrap(), "port: 0");
+        let error = replaced(file.path(), &[("9901", "0")]).unwrap_err();
+        assert!(error.to_string().contains("9901"), "{error}");
+    }
 }

@@ -152,9 +152,10 @@ impl Vm {
     /// Gives the module a plugin configuration, beside those that it has.
     ///
     /// # Errors
-    /// When the module rejects it, with what it logged since the last [`Vm::take_logs`], or traps.
+    /// When the module rejects it, with what it logged meanwhile, or traps.
     pub fn configure(&mut self, plugin_config: &[u8]) -> Result<PluginId, ConfigureError> {
         let root = self.next_context();
+        let logged = self.store.data().logs.len();
         let plugin = Plugin {
             name: format!("plugin-{root}"),
             config: plugin_config.to_vec(),
@@ -168,9 +169,10 @@ impl Vm {
             Ok(false) => {}
             Err(error) => return Err(error.into()),
         }
-        self.store.data_mut().plugins.remove(&root);
+        let host = self.store.data_mut();
+        host.plugins.remove(&root);
         Err(ConfigureError::Rejected {
-            logs: self.take_logs(),
+            logs: host.logs.split_off(logged),
         })
     }
 
