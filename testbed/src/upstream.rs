@@ -274,6 +274,18 @@ mod tests {
     }
 
     #[test]
+    fn a_client_comes_back_to_a_server_that_closed_its_connection() {
+        let first = Upstream::start(0).unwrap();
+        let port = first.address().port();
+        let mut client = Client::new(first.address());
+        client.send(&Request::get("/1")).unwrap();
+        drop(first);
+        let second = Upstream::start(port).unwrap();
+        client.send(&Request::get("/2")).unwrap();
+        assert_eq!(second.requests(), 1);
+    }
+
+    #[test]
     fn it_answers_as_told() {
         let reply = Reply {
             status: 503,

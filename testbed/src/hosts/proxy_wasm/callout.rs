@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::headers::Header;
+use super::{drive::size, error::VmError, headers::Header, stream::Stream, vm::Vm};
 
 /// A call waiting for its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,5 +57,72 @@ impl CalloutReply {
     /// What Envoy hands the module when the cluster cannot be reached.
     pub fn unreachable() -> Self {
         Self::new(503, "upstream connect error").header("content-type", "text/plain")
+    }
+}
+
+impl Vm {
+    /// The calls that wait for an answer.
+    pub fn callouts(&self) -> &[Callout] {
+        &self.store.data().callouts
+    }
+
+    /// Answers a call.
+    ///
+    /// # Errors
+    /// When the module traps or there is no such call.
+    pub fn answer(&mut self, token: u32, reply: CalloutReply) -> Result<(), VmError> {
+        let position = self
+            .callouts()
+            .iter()
+            .position(|callout| callout.token == token);
+        let callout = self
+            .host()
+            .callouts
+            .remove(position.ok_or(VmError::Unknown("callout"))?);
+        let (headers, body) = (size(reply.headers.len()), size(reply.body.len()));
+        self.host().reply = Some(reply);
+        // The module knows by the token which of its contexts made the call; the host names the root.
+        let arguments = (callout.root, token, headers, body, 0);
+        self.call::<_, ()>("proxy_on_http_call_response", callout.root, arguments)?;
+        self.host().reply = None;
+        self.wake()
+    }
+
+    /// Answers all calls, and those that follow, with what [`Vm::answer_with`] set.
+    ///
+    /// # Errors
+    /// When the module traps.
+    pub fn settle(&mut self) -> Result<(), VmError> {
+        while let Some(callout) = self.callouts().first().cloned() {
+            let reply = (self.answer)(&callout);
+            self.answer(callout.token, reply)?;
+        }
+        Ok(())
+    }
+
+    /// Goes on with the streams that a callback for another context has resumed or answered.
+    pub(super) fn wake(&mut self) -> Result<(), VmError> {
+        let stirred = |stream: &Stream| {
+            stream.waiting && (stream.resume_request || stream.local_reply.is_some())
+        };
+        let ids: Vec<u32> = self
+            .host()
+            .streams
+            .iter()
+            .filter(|(_, stream)| stirred(stream))
+            .map(|(id, _)| *id)
+            .collect();
+        for id in ids {
+            let reply = self
+                .host()
+                .streams
+                .get_mut(&id)
+                .and_then(|stream| stream.local_reply.take());
+            match reply {
+                Some(reply) => self.reply(id, reply)?,
+                None => self.forward(id, Vec::new())?,
+            }
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,6 @@
 use std::mem;
 
 use super::{
-    callout::{Callout, CalloutReply},
     error::VmError,
     headers::{Header, first},
     host::Host,
@@ -122,7 +121,7 @@ impl Vm {
     }
 
     /// The request goes on to the application, with what is left of its body behind what has gone before.
-    fn forward(&mut self, id: u32, mut body: Vec<u8>) -> Result<(), VmError> {
+    pub(super) fn forward(&mut self, id: u32, mut body: Vec<u8>) -> Result<(), VmError> {
         self.close_request(id);
         body.extend(self.set_request_body(id, None));
         let Some(stream) = self.host().streams.get_mut(&id) else {
@@ -139,7 +138,7 @@ impl Vm {
     }
 
     /// Answers a request at once. The filter sees the response as it sees one from the application.
-    fn reply(&mut self, id: u32, reply: LocalReply) -> Result<(), VmError> {
+    pub(super) fn reply(&mut self, id: u32, reply: LocalReply) -> Result<(), VmError> {
         if let Some(stream) = self.host().streams.get_mut(&id) {
             stream.response = reply.header_map();
             stream.local_reply_sent = true;
@@ -284,72 +283,7 @@ impl Vm {
         Ok(())
     }
 
-    /// The calls that wait for an answer.
-    pub fn callouts(&self) -> &[Callout] {
-        &self.store.data().callouts
-    }
-
-    /// Answers a call.
-    ///
-    /// # Errors
-    /// When the module traps or there is no such call.
-    pub fn answer(&mut self, token: u32, reply: CalloutReply) -> Result<(), VmError> {
-        let position = self
-            .callouts()
-            .iter()
-            .position(|callout| callout.token == token);
-        let callout = self
-            .host()
-            .callouts
-            .remove(position.ok_or(VmError::Unknown("callout"))?);
-        let (headers, body) = (size(reply.headers.len()), size(reply.body.len()));
-        self.host().reply = Some(reply);
-        // The module knows by the token which of its contexts made the call; the host names the root.
-        let arguments = (callout.root, token, headers, body, 0);
-        self.call::<_, ()>("proxy_on_http_call_response", callout.root, arguments)?;
-        self.host().reply = None;
-        self.wake()
-    }
-
-    /// Answers all calls, and those that follow, with what [`Vm::answer_with`] set.
-    ///
-    /// # Errors
-    /// When the module traps.
-    pub fn settle(&mut self) -> Result<(), VmError> {
-        while let Some(callout) = self.callouts().first().cloned() {
-            let reply = (self.answer)(&callout);
-            self.answer(callout.token, reply)?;
-        }
-        Ok(())
-    }
-
-    /// Goes on with the streams that a callback for another context has resumed or answered.
-    pub(super) fn wake(&mut self) -> Result<(), VmError> {
-        let stirred = |stream: &Stream| {
-            stream.waiting && (stream.resume_request || stream.local_reply.is_some())
-        };
-        let ids: Vec<u32> = self
-            .host()
-            .streams
-            .iter()
-            .filter(|(_, stream)| stirred(stream))
-            .map(|(id, _)| *id)
-            .collect();
-        for id in ids {
-            let reply = self
-                .host()
-                .streams
-                .get_mut(&id)
-                .and_then(|stream| stream.local_reply.take());
-            match reply {
-                Some(reply) => self.reply(id, reply)?,
-                None => self.forward(id, Vec::new())?,
-            }
-        }
-        Ok(())
-    }
-
-    fn host(&mut self) -> &mut Host {
+    pub(super) fn host(&mut self) -> &mut Host {
         self.store.data_mut()
     }
 
@@ -369,6 +303,6 @@ impl Vm {
 }
 
 /// A length as the ABI passes it.
-fn size(length: usize) -> u32 {
+pub(super) fn size(length: usize) -> u32 {
     u32::try_from(length).unwrap_or(u32::MAX)
 }
