@@ -1,1 +1,50 @@
-//! jackstaff-core
+//! Jackstaff's evaluation core: rulesets in, decisions out. No I/O, no clock, no platform, no async.
+//!
+//! ```
+//! use jackstaff_core::{CompileOptions, Context, FlagValue, Ruleset, Timestamp, compile};
+//! let source = br#"{"project":{"_id":"p","key":"p","settings":{}},"environment":{"_id":"e","key":"e"},
+//!   "variables":[{"_id":"v","key":"new-nav","type":"Boolean"}],
+//!   "features":[{"_id":"f","key":"nav","type":"release",
+//!     "variations":[{"_id":"on","key":"on","name":"On","variables":[{"_var":"v","value":true}]}],
+//!     "configuration":{"_id":"c","targets":[{"_id":"t","_audience":{"_id":"a","filters":{"operator":"and","filters":[{"type":"all"}]}},
+//!       "distribution":[{"_variation":"on","percentage":1}]}]}}]}"#;
+//! let compiled = compile(source, &CompileOptions::default()).unwrap();
+//! let ruleset = Ruleset::open(&compiled.snapshot).unwrap();
+//! let flag = ruleset.find("new-nav").unwrap();
+//! let decision = ruleset.evaluate(flag, &Context::new("user-1"), Timestamp(0));
+//! assert_eq!(decision.value, Some(FlagValue::Boolean(true)));
+//! ```
+
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::indexing_slicing,
+        clippy::arithmetic_side_effects
+    )
+)]
+
+mod context;
+mod diagnostic;
+mod evaluate;
+mod hash;
+mod snapshot;
+pub mod source;
+mod value;
+
+pub use context::{Context, MAX_ATTRIBUTES, Scope};
+pub use diagnostic::{Diagnostic, Severity};
+pub use evaluate::{
+    Choice, Comparator, ConditionView, Decision, Fault, FaultKind, MAX_DEPTH, MAX_STEPS, NoVisitor, Overrides, Reason,
+    Session, Test, Timestamp, Visitor,
+};
+pub use hash::{Murmur3, murmur3};
+pub use snapshot::{
+    DecisionView, Dialect, FlagIndex, FlagValue, FlagView, OpenError, RuleView, Ruleset, SharedRuleset, ValueKind,
+    VariantView, is_snapshot,
+};
+pub use source::{CompileOptions, Compiled, compile};
+pub use value::{Value, write_json_string};

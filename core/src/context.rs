@@ -1,0 +1,189 @@
+//! The evaluation context: who asks, and what is known about them.
+
+use std::borrow::Cow;
+
+use crate::hash::murmur3;
+use crate::value::Value;
+
+/// Where an attribute comes from. The same name may stand in several scopes; a condition says which scopes it reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Scope {
+    /// The subject's own fields: `email`, `country`, `appVersion`…
+    Profile = 0,
+    /// What the application adds.
+    Custom = 1,
+    /// What the application adds for this evaluation only, never to be stored or reported.
+    Private = 2,
+    /// Decisions, by id, which the subject asked to be part of.
+    OptIn = 3,
+}
+
+/// Bounds the work per condition and the memory per request; the largest context seen in use has some 60 attributes.
+pub const MAX_ATTRIBUTES: usize = 1_000;
+
+/// Whom flags are decided for. Build it once, decide any number of flags with it.
+///
+/// ```
+/// use jackstaff_core::{Context, Scope, Value};
+/// let context = Context::new("user-1").with(Scope::Custom, "stars", Value::Number(120.0));
+/// assert_eq!(context.get(Scope::Custom, "stars"), Some(&Value::Number(120.0)));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Context<'a> {
+    targeting_key: Option<Cow<'a, str>>,
+    /// Sorted; `attributes` runs parallel. Apart, so that a look-up touches one cache line or two.
+    hashes: Vec<u32>,
+    attributes: Vec<Attribute<'a>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Attribute<'a> {
+    scope: Scope,
+    name: Cow<'a, str>,
+    value: Value<'a>,
+}
+
+/// The hash by which an attribute is found; snapshots hold it beside each name, so it never changes.
+pub(crate) fn attribute_hash(name: &[u8]) -> u32 {
+    murmur3(name, 0)
+}
+
+impl<'a> Context<'a> {
+    /// A context for the subject `targeting_key`, with no attributes yet.
+    pub fn new(targeting_key: impl Into<Cow<'a, str>>) -> Self {
+        Self { targeting_key: Some(targeting_key.into()), ..Self::default() }
+    }
+
+    /// A context that names no subject: flags that must split users cannot be decided for it.
+    #[must_use]
+    pub fn anonymous() -> Self {
+        Self::default()
+    }
+
+    /// The subject's id, by which users are split.
+    #[must_use]
+    pub fn targeting_key(&self) -> Option<&str> {
+        self.targeting_key.as_deref()
+    }
+
+    /// Names the subject.
+    pub fn set_targeting_key(&mut self, key: impl Into<Cow<'a, str>>) {
+        self.targeting_key = Some(key.into());
+    }
+
+    /// Sets an attribute, replacing an earlier one of the same scope and name.
+    /// Returns false, and changes nothing, where [`MAX_ATTRIBUTES`] is reached.
+    pub fn set(&mut self, scope: Scope, name: impl Into<Cow<'a, str>>, value: Value<'a>) -> bool {
+        let name = name.into();
+        let hash = attribute_hash(name.as_bytes());
+        if let Some(attribute) = self.position(hash, scope, &name).and_then(|at| self.attributes.get_mut(at)) {
+            attribute.value = value;
+            return true;
+        }
+        if self.attributes.len() >= MAX_ATTRIBUTES {
+            return false;
+        }
+        let at = self.hashes.partition_point(|&h| h < hash);
+        self.hashes.insert(at, hash);
+        self.attributes.insert(at, Attribute { scope, name, value });
+        true
+    }
+
+    /// As [`set`](Self::set), for building in one expression.
+    #[must_use]
+    pub fn with(mut self, scope: Scope, name: impl Into<Cow<'a, str>>, value: Value<'a>) -> Self {
+        self.set(scope, name, value);
+        self
+    }
+
+    /// The attribute `name` of `scope`.
+    #[must_use]
+    pub fn get(&self, scope: Scope, name: &str) -> Option<&Value<'a>> {
+        self.find(attribute_hash(name.as_bytes()), scope, name.as_bytes())
+    }
+
+    /// All attributes, in no order that means anything.
+    pub fn attributes(&self) -> impl Iterator<Item = (Scope, &str, &Value<'a>)> {
+        self.attributes.iter().map(|a| (a.scope, &*a.name, &a.value))
+    }
+
+    /// How many attributes there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.attributes.len()
+    }
+
+    /// Whether there are no attributes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.attributes.is_empty()
+    }
+
+    /// Look-up with the hash at hand, as snapshots have it.
+    #[inline]
+    pub(crate) fn find(&self, hash: u32, scope: Scope, name: &[u8]) -> Option<&Value<'a>> {
+        let mut at = self.hashes.partition_point(|&h| h < hash);
+        while self.hashes.get(at) == Some(&hash) {
+            let attribute = self.attributes.get(at)?;
+            if attribute.scope == scope && attribute.name.as_bytes() == name {
+                return Some(&attribute.value);
+            }
+            at = at.saturating_add(1);
+        }
+        None
+    }
+
+    fn position(&self, hash: u32, scope: Scope, name: &str) -> Option<usize> {
+        let from = self.hashes.partition_point(|&h| h < hash);
+        let same = self.hashes.iter().skip(from).take_while(|&&h| h == hash).count();
+        (from..from.saturating_add(same))
+            .find(|&at| self.attributes.get(at).is_some_and(|a| a.scope == scope && *a.name == *name))
+    }
+
+    /// Copies what is borrowed, so that the context can outlive the request it was read from.
+    #[must_use]
+    pub fn into_owned(self) -> Context<'static> {
+        Context {
+            targeting_key: self.targeting_key.map(|key| Cow::Owned(key.into_owned())),
+            hashes: self.hashes,
+            attributes: self
+                .attributes
+                .into_iter()
+                .map(|a| Attribute {
+                    scope: a.scope,
+                    name: Cow::Owned(a.name.into_owned()),
+                    value: a.value.into_owned(),
+                })
+                .collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scopes_keep_apart_and_the_last_value_stays() {
+        let mut context = Context::new("u");
+        assert!(context.set(Scope::Custom, "plan", Value::Number(1.0)));
+        assert!(context.set(Scope::Private, "plan", Value::Number(2.0)));
+        assert!(context.set(Scope::Custom, "plan", Value::Number(3.0)));
+        assert_eq!(context.get(Scope::Custom, "plan"), Some(&Value::Number(3.0)));
+        assert_eq!(context.get(Scope::Private, "plan"), Some(&Value::Number(2.0)));
+        assert_eq!(context.get(Scope::Profile, "plan"), None);
+        assert_eq!(context.len(), 2);
+    }
+
+    #[test]
+    fn attributes_beyond_the_limit_are_refused() {
+        let mut context = Context::anonymous();
+        for i in 0..MAX_ATTRIBUTES {
+            assert!(context.set(Scope::Custom, i.to_string(), Value::Null));
+        }
+        assert!(!context.set(Scope::Custom, "one more", Value::Null));
+        assert!(context.set(Scope::Custom, "7", Value::Bool(true)));
+        assert_eq!(context.get(Scope::Custom, "7"), Some(&Value::Bool(true)));
+    }
+}

@@ -1,0 +1,361 @@
+//! From a flag to its decision.
+
+use std::fmt;
+
+use super::condition::Conditions;
+use super::visitor::{NoVisitor, Visitor};
+use super::{MAX_STEPS, Timestamp};
+use crate::context::{Context, Scope};
+use crate::hash::Murmur3;
+use crate::snapshot::layout::{self, NONE, Range, Rollout, Rule};
+use crate::snapshot::view::records;
+use crate::snapshot::{FlagIndex, FlagValue, Ruleset};
+use crate::value::{Value, number_text};
+
+/// Why a flag has the value it has. The words are OpenFeature's, with DevCycle's `OVERRIDE` added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// A rule matched, and everyone it matches gets this variant.
+    TargetingMatch,
+    /// A rule matched, and the user's key chose among several variants or a rollout.
+    Split,
+    /// No rule wants this user: the application's own default applies.
+    Default,
+    /// A person chose this variant for this user.
+    Override,
+    /// The flag could not be decided; [`Decision::fault`] says why.
+    Error,
+}
+
+impl Reason {
+    /// As it goes over the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::TargetingMatch => "TARGETING_MATCH",
+            Self::Split => "SPLIT",
+            Self::Default => "DEFAULT",
+            Self::Override => "OVERRIDE",
+            Self::Error => "ERROR",
+        }
+    }
+}
+
+/// What is wrong with a decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum FaultKind {
+    /// The source of this decision was unusable; the subject says how.
+    Broken,
+    /// A rollout by stages has no starting percentage.
+    InvalidRollout,
+    /// The user's hash falls outside of every entry of the distribution.
+    NoVariant,
+    /// The distribution names a variant that does not exist.
+    MissingVariant,
+    /// The variant sets a flag that does not exist.
+    MissingFlag,
+    /// A condition that means nothing.
+    InvalidCondition,
+    /// Nested too deep or too long to evaluate within the limits.
+    TooComplex,
+    /// The snapshot is damaged here.
+    Corrupt,
+}
+
+/// Why a decision could not be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault<'r> {
+    /// What is wrong.
+    pub kind: FaultKind,
+    /// The id at fault, or the sentence that says how a source is broken.
+    pub subject: &'r str,
+}
+
+impl Fault<'_> {
+    pub(super) const fn of(kind: FaultKind) -> Self {
+        Self { kind, subject: "" }
+    }
+}
+
+impl fmt::Display for Fault<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let subject = self.subject;
+        match self.kind {
+            FaultKind::Broken => f.write_str(subject),
+            FaultKind::InvalidRollout => f.write_str("a rollout by stages has no starting percentage"),
+            FaultKind::NoVariant => f.write_str("the percentages do not cover this user"),
+            FaultKind::MissingVariant => write!(f, "the variant `{subject}` does not exist"),
+            FaultKind::MissingFlag => write!(f, "the flag with id `{subject}` does not exist"),
+            FaultKind::InvalidCondition => write!(f, "a condition means nothing: {subject}"),
+            FaultKind::TooComplex => f.write_str("the conditions nest too deep or are too many"),
+            FaultKind::Corrupt => f.write_str("the snapshot is damaged"),
+        }
+    }
+}
+
+/// The outcome of a decision over variants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The decision, by its place in the ruleset.
+    pub decision: u32,
+    /// The rule that won; `None` for an override.
+    pub rule: Option<u32>,
+    /// The variant chosen.
+    pub variant: u32,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// One flag, decided.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Decision<'r> {
+    /// The value; `None` means the application's own default.
+    pub value: Option<FlagValue<'r>>,
+    /// Why.
+    pub reason: Reason,
+    /// Which decision, rule and variant it came from.
+    pub choice: Option<Choice>,
+    /// What went wrong, where the reason is [`Reason::Error`].
+    pub fault: Option<Fault<'r>>,
+}
+
+/// Variants chosen by hand: decision id → variant id, applied over everything else, the last one winning.
+pub type Overrides<'o> = [(&'o str, &'o str)];
+
+/// One context's decisions at one moment. All of them share one budget of [`MAX_STEPS`], so that neither a hostile ruleset nor a
+/// large selection of its flags can hold a worker.
+#[derive(Debug)]
+pub struct Session<'r, 'c> {
+    ruleset: &'r Ruleset<'r>,
+    context: &'c Context<'c>,
+    now: Timestamp,
+    overrides: &'c Overrides<'c>,
+    steps: u32,
+}
+
+impl<'a> Ruleset<'a> {
+    /// Starts deciding for `context` at `now`.
+    #[must_use]
+    pub const fn session<'r, 'c>(&'r self, context: &'c Context<'c>, now: Timestamp) -> Session<'r, 'c> {
+        Session { ruleset: self, context, now, overrides: &[], steps: MAX_STEPS }
+    }
+
+    /// Decides one flag. Allocates nothing, whatever the flag's type.
+    #[must_use]
+    pub fn evaluate(&self, flag: FlagIndex, context: &Context<'_>, now: Timestamp) -> Decision<'_> {
+        self.session(context, now).evaluate(flag, &mut NoVisitor)
+    }
+
+    fn assigned(&self, variant: u32, flag: FlagIndex) -> Option<FlagValue<'_>> {
+        let range = self.tables.variants.get(variant as usize)?.assignments;
+        let assignment = records(&self.tables.assignments, range).filter(|a| a.flag == flag.0).last()?;
+        self.value(self.tables.values.get(assignment.value as usize)?)
+    }
+
+    /// A variant counts only if every flag it sets exists.
+    fn complete(&self, choice: Choice) -> Result<Choice, Fault<'_>> {
+        let variant = self.tables.variants.get(choice.variant as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+        if variant.incomplete == 0 {
+            return Ok(choice);
+        }
+        Err(Fault { kind: FaultKind::MissingFlag, subject: self.text(variant.missing_flag) })
+    }
+
+    fn overridden(&self, record: &layout::Decision, overrides: &Overrides<'_>) -> Option<u32> {
+        let (_, wanted) = overrides.iter().rev().find(|(id, _)| id.as_bytes() == self.bytes(record.id))?;
+        let first = record.variants.start;
+        (first..first.saturating_add(record.variants.len))
+            .find(|&at| self.tables.variants.get(at as usize).is_some_and(|v| self.bytes(v.id) == wanted.as_bytes()))
+    }
+
+    fn rollout(&self, rule: &Rule) -> Result<Option<Rollout>, Fault<'_>> {
+        if rule.rollout == NONE {
+            return Ok(None);
+        }
+        self.tables.rollouts.get(rule.rollout as usize).map(Some).ok_or_else(|| Fault::of(FaultKind::Corrupt))
+    }
+
+    fn includes(
+        &self,
+        rollout: &Rollout,
+        rule: &Rule,
+        context: &Context<'_>,
+        now: Timestamp,
+    ) -> Result<bool, Fault<'_>> {
+        let fraction = self.fraction(rollout, now)?;
+        if fraction == 0.0 {
+            return Ok(false);
+        }
+        let mut hash = self.bucket_hash(rule, context);
+        hash.update(b"_rollout");
+        Ok(bounded(hash.finish()) <= fraction)
+    }
+
+    /// The fraction of users that a rollout includes at `now`.
+    pub(crate) fn fraction(&self, rollout: &Rollout, now: Timestamp) -> Result<f64, Fault<'_>> {
+        // Doubles, as the reference computes in: exact for the next 285,000 years.
+        #[allow(clippy::cast_precision_loss)]
+        let now = now.0 as f64;
+        if rollout.scheduled != 0 {
+            return Ok(if now >= rollout.start { 1.0 } else { 0.0 });
+        }
+        if is_invalid(rollout) {
+            return Err(Fault::of(FaultKind::InvalidRollout));
+        }
+        let stages = || records(&self.tables.stages, rollout.stages);
+        let (date, percentage) = match stages().filter(|s| s.date <= now).last() {
+            Some(current) => (current.date, current.percentage),
+            None if rollout.start < now => (rollout.start, rollout.percentage),
+            None => return Ok(0.0),
+        };
+        match stages().find(|s| s.date > now) {
+            Some(next) if next.discrete == 0 => {
+                let passed = (now - date) / (next.date - date);
+                // The reference takes "no time has passed" for "no stage": out for that one millisecond.
+                Ok(if passed == 0.0 { 0.0 } else { percentage + (next.percentage - percentage) * passed })
+            }
+            _ => Ok(percentage),
+        }
+    }
+
+    /// Where the user falls in a rule's distribution: 0 to 1, both reachable.
+    fn bucket(&self, rule: &Rule, context: &Context<'_>) -> f64 {
+        bounded(self.bucket_hash(rule, context).finish())
+    }
+
+    fn bucket_hash(&self, rule: &Rule, context: &Context<'_>) -> Murmur3 {
+        let mut hash = Murmur3::new(rule.seed);
+        if rule.bucket_by.len == 0 {
+            hash.update(context.targeting_key().unwrap_or_default().as_bytes());
+            return hash;
+        }
+        let name = self.bytes(rule.bucket_by);
+        let value = [Scope::Custom, Scope::Private]
+            .into_iter()
+            .find_map(|scope| context.find(rule.bucket_by_hash, scope, name).filter(|value| value.is_truthy()));
+        match value {
+            Some(Value::String(text)) => hash.update(text.as_bytes()),
+            Some(Value::Number(n)) => hash.update(number_text(*n, &mut ryu_js::Buffer::new()).as_bytes()),
+            Some(Value::Bool(_)) => hash.update(b"true"),
+            _ => hash.update(b"null"),
+        }
+        hash
+    }
+
+    /// The variant at `bucket` in the distribution.
+    pub(crate) fn split(&self, splits: Range, bucket: f64) -> Result<u32, Fault<'_>> {
+        let split = records(&self.tables.splits, splits)
+            .find(|s| bucket < s.upto || (s.upto == 1.0 && bucket == 1.0))
+            .ok_or_else(|| Fault::of(FaultKind::NoVariant))?;
+        if split.variant == NONE {
+            return Err(Fault { kind: FaultKind::MissingVariant, subject: self.text(split.variant_id) });
+        }
+        Ok(split.variant)
+    }
+}
+
+impl<'r> Session<'r, '_> {
+    /// Applies variants chosen by hand.
+    #[must_use]
+    pub const fn with_overrides<'c>(self, overrides: &'c Overrides<'c>) -> Session<'r, 'c>
+    where
+        Self: 'c,
+    {
+        Session { ruleset: self.ruleset, context: self.context, now: self.now, overrides, steps: self.steps }
+    }
+
+    /// Decides one flag, with someone watching.
+    pub fn evaluate<V: Visitor>(&mut self, flag: FlagIndex, visitor: &mut V) -> Decision<'r> {
+        let ruleset = self.ruleset;
+        let mut fault = None;
+        let setters = ruleset.tables.flags.get(flag.0 as usize).map(|f| f.setters).unwrap_or_default();
+        for decision in records(&ruleset.tables.setters, setters) {
+            match self.decide(decision, visitor) {
+                Ok(Some(choice)) => {
+                    if let Some(value) = ruleset.assigned(choice.variant, flag) {
+                        return Decision {
+                            value: Some(value),
+                            reason: choice.reason,
+                            choice: Some(choice),
+                            fault: None,
+                        };
+                    }
+                }
+                Ok(None) => {}
+                // Breaks only itself: a decision with less of a say may still set the flag.
+                Err(found) => {
+                    fault = fault.or(Some(found));
+                    if self.steps == 0 {
+                        break;
+                    }
+                }
+            }
+        }
+        let reason = if fault.is_some() { Reason::Error } else { Reason::Default };
+        Decision { value: None, reason, choice: None, fault }
+    }
+
+    /// Makes one decision, by its place in the ruleset: which variant, if any, this user gets.
+    ///
+    /// # Errors
+    /// Where the ruleset is at fault for this user.
+    pub fn decide<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
+        let ruleset = self.ruleset;
+        let record = ruleset.tables.decisions.get(decision as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+        if !self.overrides.is_empty()
+            && let Some(variant) = ruleset.overridden(&record, self.overrides)
+        {
+            return ruleset.complete(Choice { decision, rule: None, variant, reason: Reason::Override }).map(Some);
+        }
+        if record.broken.len > 0 {
+            return Err(Fault { kind: FaultKind::Broken, subject: ruleset.text(record.broken) });
+        }
+        let meta = &ruleset.tables.meta;
+        let mut conditions = Conditions {
+            ruleset,
+            context: self.context,
+            decision_id: ruleset.bytes(record.id),
+            opt_in: meta.opt_in && record.opt_in != 0,
+            steps: &mut self.steps,
+            visitor,
+        };
+        for index in record.rules.start..record.rules.start.saturating_add(record.rules.len) {
+            let rule = ruleset.tables.rules.get(index as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+            conditions.visitor.rule_begins(index);
+            let matched = conditions.hold(rule.condition, 0, true)?;
+            let included = match ruleset.rollout(&rule)? {
+                // Even where the conditions do not hold: an invalid rollout is a fault for everyone, as in the reference.
+                Some(rollout) if matched || is_invalid(&rollout) => {
+                    conditions.spend(rollout.stages.len)?;
+                    ruleset.includes(&rollout, &rule, self.context, self.now)?
+                }
+                _ => true,
+            };
+            conditions.visitor.rule_ends(index, matched, included);
+            if !matched {
+                continue;
+            }
+            if !included {
+                if meta.rollout_is_final {
+                    return Ok(None);
+                }
+                continue;
+            }
+            conditions.spend(rule.splits.len)?;
+            let variant = ruleset.split(rule.splits, ruleset.bucket(&rule, self.context))?;
+            let split = rule.split_count != 1 || rule.mentions_rollout != 0;
+            let reason = if split { Reason::Split } else { Reason::TargetingMatch };
+            return ruleset.complete(Choice { decision, rule: Some(index), variant, reason }).map(Some);
+        }
+        Ok(None)
+    }
+}
+
+const fn is_invalid(rollout: &Rollout) -> bool {
+    rollout.scheduled == 0 && rollout.percentage.is_nan()
+}
+
+/// A hash as a fraction. The divisor is 2^32 - 1, so that 1 is reachable, as in the reference.
+pub(crate) fn bounded(hash: u32) -> f64 {
+    f64::from(hash) / f64::from(u32::MAX)
+}

@@ -1,0 +1,25 @@
+//! Deciding: pure functions of a ruleset, a context and a time.
+
+mod compare;
+mod condition;
+mod decide;
+mod version;
+mod visitor;
+
+pub(crate) use condition::order;
+pub use condition::{Comparator, ConditionView, Test};
+pub use decide::{Choice, Decision, Fault, FaultKind, Overrides, Reason, Session};
+pub use visitor::{NoVisitor, Visitor};
+
+pub(crate) use version::{clean_version, version_parts};
+
+/// A moment: milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+/// How deep conditions may nest, segments included. Real ones stay below ten; the reference recurses until its stack ends.
+pub const MAX_DEPTH: u32 = 64;
+
+/// How many conditions, operands, stages and splits one [`Session`] may look at, so about 20 ms. All flags of the largest real
+/// ruleset known take some thousands; the limit ends what a hostile ruleset could make of nested segments and overlapping tables.
+pub const MAX_STEPS: u32 = 2_000_000;

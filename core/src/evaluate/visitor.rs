@@ -1,0 +1,21 @@
+//! Watching a decision being made.
+
+use super::condition::ConditionView;
+
+/// Is told every step of a decision. The default methods do nothing, so that not watching costs nothing.
+pub trait Visitor {
+    /// A rule is about to be tried.
+    fn rule_begins(&mut self, _rule: u32) {}
+    /// A condition is about to be evaluated; its children, or those of the segments it refers to, follow.
+    fn condition_begins(&mut self, _condition: &ConditionView<'_>) {}
+    /// A condition was evaluated.
+    fn condition_ends(&mut self, _condition: &ConditionView<'_>, _passed: bool) {}
+    /// A rule was tried: whether its conditions hold, and whether its rollout includes the user.
+    fn rule_ends(&mut self, _rule: u32, _matched: bool, _included: bool) {}
+}
+
+/// Watches nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoVisitor;
+
+impl Visitor for NoVisitor {}

@@ -1,0 +1,156 @@
+//! Writing a snapshot: tables that grow, text that is stored once.
+
+use std::collections::HashMap;
+
+use zerovec::ZeroVec;
+use zerovec::ule::AsULE;
+
+use super::layout::{
+    Assignment, Condition, Decision, FORMAT, Flag, Literal, MAGIC, Meta, NONE, Range, Rollout, Rule, Slot, Split,
+    Stage, Tables, Text, Variant,
+};
+use super::view::MAX_PROBES;
+use super::{LiteralKind, digest};
+use crate::hash::murmur3;
+use crate::value::Value;
+
+/// A snapshot in the making.
+#[derive(Debug, Default)]
+pub(crate) struct Builder {
+    pub meta: Meta,
+    text: Vec<u8>,
+    interned: HashMap<Box<str>, Text>,
+    pub flags: Vec<Flag>,
+    pub setters: Vec<u32>,
+    pub decisions: Vec<Decision>,
+    pub rules: Vec<Rule>,
+    pub rollouts: Vec<Rollout>,
+    pub stages: Vec<Stage>,
+    pub splits: Vec<Split>,
+    pub variants: Vec<Variant>,
+    pub assignments: Vec<Assignment>,
+    pub values: Vec<Literal>,
+    pub conditions: Vec<Condition>,
+    pub operands: Vec<Literal>,
+    pub parts: Vec<f64>,
+    pub segments: Vec<u32>,
+}
+
+/// A table's next index. Sources are bounded far below 2^32 records (`MAX_SOURCE_BYTES`), so this never saturates in practice;
+/// if it did, the reference would lead nowhere, which readers notice.
+pub(crate) fn index<T>(table: &[T]) -> u32 {
+    u32::try_from(table.len()).unwrap_or(NONE)
+}
+
+/// The records of `table` from `start` on.
+pub(crate) fn since<T>(table: &[T], start: u32) -> Range {
+    Range { start, len: index(table).saturating_sub(start) }
+}
+
+impl Builder {
+    /// Stores `text`, once however often it is asked for.
+    pub fn text(&mut self, text: &str) -> Text {
+        if let Some(&known) = self.interned.get(text) {
+            return known;
+        }
+        let at = Text { start: index(&self.text), len: u32::try_from(text.len()).unwrap_or(0) };
+        self.text.extend_from_slice(text.as_bytes());
+        self.interned.insert(text.into(), at);
+        at
+    }
+
+    /// A literal for a JSON value.
+    pub fn literal(&mut self, value: &Value<'_>) -> Literal {
+        let (kind, number) = match value {
+            Value::Null => (LiteralKind::Null, 0.0),
+            Value::Bool(b) => (LiteralKind::Bool, f64::from(u8::from(*b))),
+            Value::Number(n) => (LiteralKind::Number, *n),
+            Value::String(text) => {
+                return Literal { kind: LiteralKind::String as u8, text: self.text(text), number: 0.0 };
+            }
+            Value::List(_) | Value::Map(_) => (LiteralKind::Json, 0.0),
+        };
+        Literal { kind: kind as u8, text: self.text(&value.to_json()), number }
+    }
+
+    /// The finished snapshot.
+    pub fn finish(mut self) -> Vec<u8> {
+        let index = self.key_index();
+        let tables = Tables {
+            meta: self.meta,
+            text: &self.text,
+            flags: owned(&self.flags),
+            index: owned(&index),
+            setters: owned(&self.setters),
+            decisions: owned(&self.decisions),
+            rules: owned(&self.rules),
+            rollouts: owned(&self.rollouts),
+            stages: owned(&self.stages),
+            splits: owned(&self.splits),
+            variants: owned(&self.variants),
+            assignments: owned(&self.assignments),
+            values: owned(&self.values),
+            conditions: owned(&self.conditions),
+            operands: owned(&self.operands),
+            parts: owned(&self.parts),
+            segments: owned(&self.segments),
+        };
+        // Writing tables into memory has no way to fail; an empty body would be refused on opening.
+        let body = postcard::to_allocvec(&tables).unwrap_or_default();
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend_from_slice(&FORMAT.to_le_bytes());
+        bytes.extend_from_slice(&digest(&body).to_le_bytes());
+        bytes.extend_from_slice(&body);
+        bytes
+    }
+
+    /// Places every flag within [`MAX_PROBES`] of its hash, changing the seed and then growing until that works.
+    ///
+    /// Keys made to collide under every seed exist (the hash is not a cryptographic one), so the search ends, and the flags that found
+    /// no place cannot be asked for by key. Such keys only come from someone who wants that.
+    fn key_index(&mut self) -> Vec<Slot> {
+        const SEEDS_PER_SIZE: u32 = 8;
+        const SIZES: u32 = 4;
+        let mut size = self.flags.len().saturating_mul(2).next_power_of_two();
+        let mut best = self.place(size);
+        for _ in 0..SIZES {
+            for _ in 0..SEEDS_PER_SIZE {
+                if best.0 == self.flags.len() {
+                    return best.1;
+                }
+                self.meta.index_seed = self.meta.index_seed.wrapping_add(1);
+                best = self.place(size);
+            }
+            size = size.saturating_mul(2);
+        }
+        best.1
+    }
+
+    /// The index of `size` slots, and how many flags found a place in it.
+    fn place(&self, size: usize) -> (usize, Vec<Slot>) {
+        let mut slots = vec![Slot { hash: 0, flag: NONE }; size];
+        let mask = size.saturating_sub(1);
+        let mut placed: usize = 0;
+        for (record, flag) in self.flags.iter().zip(0u32..) {
+            let hash = murmur3(self.bytes(record.key), self.meta.index_seed);
+            let home = hash as usize;
+            let free = (0..MAX_PROBES)
+                .map(|step| home.wrapping_add(step) & mask)
+                .find(|&at| slots.get(at).is_some_and(|slot| slot.flag == NONE));
+            if let Some(slot) = free.and_then(|at| slots.get_mut(at)) {
+                *slot = Slot { hash, flag };
+                placed = placed.saturating_add(1);
+            }
+        }
+        (placed, slots)
+    }
+
+    pub fn bytes(&self, text: Text) -> &[u8] {
+        let start = text.start as usize;
+        self.text.get(start..start.saturating_add(text.len as usize)).unwrap_or_default()
+    }
+}
+
+fn owned<T: AsULE + Copy>(table: &[T]) -> ZeroVec<'static, T> {
+    ZeroVec::alloc_from_slice(table)
+}

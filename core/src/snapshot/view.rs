@@ -1,0 +1,302 @@
+//! Reading a ruleset: flags by key, and what the records say.
+
+use std::fmt;
+
+use zerovec::ZeroVec;
+use zerovec::ule::AsULE;
+
+use super::layout::{self, NONE, Range, Text};
+use super::{Dialect, LiteralKind, Ruleset};
+use crate::hash::murmur3;
+
+/// A key's slot is never further from its place than this: bounds a look-up in a hostile snapshot.
+pub(crate) const MAX_PROBES: usize = 32;
+
+/// A flag of one ruleset, found once by its key, cheap to keep and copy. Means nothing to another ruleset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct FlagIndex(pub(crate) u32);
+
+/// The type of a flag's value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum ValueKind {
+    /// `true` or `false`.
+    Boolean = 0,
+    /// Text.
+    String = 1,
+    /// A number.
+    Number = 2,
+    /// A JSON object (or whatever else JSON allows).
+    Structure = 3,
+}
+
+impl ValueKind {
+    pub(crate) const fn from_u8(kind: u8) -> Self {
+        match kind {
+            0 => Self::Boolean,
+            1 => Self::String,
+            2 => Self::Number,
+            _ => Self::Structure,
+        }
+    }
+}
+
+/// The value of a flag, read in place.
+#[derive(Clone, Copy, PartialEq)]
+pub enum FlagValue<'r> {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// Text.
+    String(&'r str),
+    /// A number and its JSON text, as JavaScript prints it (`7`, never `7.0`).
+    Number {
+        /// The number.
+        number: f64,
+        /// Its JSON text.
+        text: &'r str,
+    },
+    /// The compact JSON text of an object, a list or null.
+    Structure(&'r str),
+}
+
+impl FlagValue<'_> {
+    /// Appends the value as JSON.
+    pub fn write_json(&self, out: &mut String) {
+        match self {
+            Self::Boolean(true) => out.push_str("true"),
+            Self::Boolean(false) => out.push_str("false"),
+            Self::String(text) => crate::value::write_json_string(text, out),
+            Self::Number { text, .. } | Self::Structure(text) => out.push_str(text),
+        }
+    }
+}
+
+impl fmt::Debug for FlagValue<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut json = String::new();
+        self.write_json(&mut json);
+        f.write_str(&json)
+    }
+}
+
+impl<'a> Ruleset<'a> {
+    /// The dialect of the source. A byte this build does not know reads as the first dialect.
+    #[must_use]
+    pub const fn dialect(&self) -> Dialect {
+        Dialect::DevCycle
+    }
+
+    /// Orders this ruleset among its predecessors; 0 where the source did not say.
+    #[must_use]
+    pub const fn revision(&self) -> u64 {
+        self.tables.meta.revision
+    }
+
+    /// Tells source documents apart: equal documents have equal digests.
+    #[must_use]
+    pub const fn digest(&self) -> u64 {
+        self.tables.meta.digest
+    }
+
+    /// The source's project object, as JSON.
+    #[must_use]
+    pub fn project_json(&self) -> &str {
+        let (start, len) = self.tables.meta.project;
+        self.text(Text { start, len })
+    }
+
+    /// The source's environment object, as JSON.
+    #[must_use]
+    pub fn environment_json(&self) -> &str {
+        let (start, len) = self.tables.meta.environment;
+        self.text(Text { start, len })
+    }
+
+    /// How many flags there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.tables.flags.len()
+    }
+
+    /// Whether there are no flags.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.tables.flags.is_empty()
+    }
+
+    /// The flag with this key. Costs the same in a ruleset of 10 and of 10,000.
+    #[must_use]
+    pub fn find(&self, key: &str) -> Option<FlagIndex> {
+        let hash = murmur3(key.as_bytes(), self.tables.meta.index_seed);
+        let mask = self.tables.index.len().checked_sub(1)?;
+        for step in 0..MAX_PROBES {
+            let slot = self.tables.index.get((hash as usize).wrapping_add(step) & mask)?;
+            if slot.flag == NONE {
+                return None;
+            }
+            if slot.hash == hash
+                && self.tables.flags.get(slot.flag as usize).is_some_and(|f| self.bytes(f.key) == key.as_bytes())
+            {
+                return Some(FlagIndex(slot.flag));
+            }
+        }
+        None
+    }
+
+    /// All flags, in the order of the source.
+    pub fn flags(&self) -> impl Iterator<Item = FlagIndex> + use<> {
+        (0..u32::try_from(self.tables.flags.len()).unwrap_or(0)).map(FlagIndex)
+    }
+
+    /// What the ruleset says of a flag. An index of another ruleset gives `None` or another flag.
+    #[must_use]
+    pub fn flag(&self, flag: FlagIndex) -> Option<FlagView<'_>> {
+        let record = self.tables.flags.get(flag.0 as usize)?;
+        Some(FlagView {
+            key: self.text(record.key),
+            id: self.text(record.id),
+            kind: ValueKind::from_u8(record.kind),
+            extra: self.text(record.extra),
+        })
+    }
+
+    /// How many decisions there are.
+    #[must_use]
+    pub fn decision_count(&self) -> u32 {
+        u32::try_from(self.tables.decisions.len()).unwrap_or(0)
+    }
+
+    /// The decision at `index`, in the order of the source.
+    #[must_use]
+    pub fn decision(&self, index: u32) -> Option<DecisionView<'_>> {
+        let record = self.tables.decisions.get(index as usize)?;
+        Some(DecisionView {
+            id: self.text(record.id),
+            key: self.text(record.key),
+            kind: self.text(record.kind),
+            settings: self.text(record.settings),
+            broken: self.text(record.broken),
+        })
+    }
+
+    /// The rule at `index`.
+    #[must_use]
+    pub fn rule(&self, index: u32) -> Option<RuleView<'_>> {
+        let record = self.tables.rules.get(index as usize)?;
+        Some(RuleView {
+            id: self.text(record.id),
+            splits: record.split_count,
+            mentions_rollout: record.mentions_rollout != 0,
+        })
+    }
+
+    /// The variant at `index`.
+    #[must_use]
+    pub fn variant(&self, index: u32) -> Option<VariantView<'_>> {
+        let record = self.tables.variants.get(index as usize)?;
+        Some(VariantView { id: self.text(record.id), key: self.text(record.key), name: self.text(record.name) })
+    }
+
+    /// The flags that a variant sets, with their values.
+    pub fn assignments(&self, variant: u32) -> impl Iterator<Item = (FlagIndex, FlagValue<'_>)> {
+        let range = self.tables.variants.get(variant as usize).map(|v| v.assignments).unwrap_or_default();
+        records(&self.tables.assignments, range)
+            .filter_map(|a| Some((FlagIndex(a.flag), self.value(self.tables.values.get(a.value as usize)?)?)))
+    }
+
+    pub(crate) fn value(&self, literal: layout::Literal) -> Option<FlagValue<'_>> {
+        const BOOL: u8 = LiteralKind::Bool as u8;
+        const NUMBER: u8 = LiteralKind::Number as u8;
+        const STRING: u8 = LiteralKind::String as u8;
+        const NULL: u8 = LiteralKind::Null as u8;
+        const JSON: u8 = LiteralKind::Json as u8;
+        Some(match literal.kind {
+            BOOL => FlagValue::Boolean(literal.number != 0.0),
+            NUMBER => FlagValue::Number { number: literal.number, text: self.checked_text(literal.text)? },
+            STRING => FlagValue::String(self.checked_text(literal.text)?),
+            NULL | JSON => FlagValue::Structure(self.checked_text(literal.text)?),
+            _ => return None,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn bytes(&self, text: Text) -> &'a [u8] {
+        let start = text.start as usize;
+        self.tables.text.get(start..start.saturating_add(text.len as usize)).unwrap_or_default()
+    }
+
+    /// The text, or nothing where it is damaged.
+    pub(crate) fn text(&self, text: Text) -> &'a str {
+        std::str::from_utf8(self.bytes(text)).unwrap_or_default()
+    }
+
+    fn checked_text(&self, text: Text) -> Option<&'a str> {
+        let bytes = self.bytes(text);
+        if bytes.len() == text.len as usize { std::str::from_utf8(bytes).ok() } else { None }
+    }
+}
+
+/// The records of `range`, as many of them as exist.
+#[inline]
+pub(crate) fn records<'t, T: AsULE + Copy>(
+    table: &'t ZeroVec<'_, T>,
+    range: Range,
+) -> impl Iterator<Item = T> + use<'t, T> {
+    let start = range.start as usize;
+    table
+        .as_ule_slice()
+        .get(start..start.saturating_add(range.len as usize))
+        .unwrap_or_default()
+        .iter()
+        .map(|&ule| T::from_unaligned(ule))
+}
+
+/// What a ruleset says of a flag.
+#[derive(Clone, Copy, Debug)]
+pub struct FlagView<'r> {
+    /// The key by which applications ask.
+    pub key: &'r str,
+    /// The source's id.
+    pub id: &'r str,
+    /// The declared type.
+    pub kind: ValueKind,
+    /// Further members of the flag's JSON object in the source, each with its comma in front; empty where there are none.
+    pub extra: &'r str,
+}
+
+/// What a ruleset says of a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct DecisionView<'r> {
+    /// The source's id.
+    pub id: &'r str,
+    /// The source's key.
+    pub key: &'r str,
+    /// The dialect's word for what kind of decision this is.
+    pub kind: &'r str,
+    /// JSON object that is passed on; empty where there is none.
+    pub settings: &'r str,
+    /// Not empty: why the source of this decision could not be used.
+    pub broken: &'r str,
+}
+
+/// What a ruleset says of a rule.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleView<'r> {
+    /// The source's id.
+    pub id: &'r str,
+    /// How many entries its distribution has.
+    pub splits: u32,
+    /// The source has a rollout member, be it `null`.
+    pub mentions_rollout: bool,
+}
+
+/// What a ruleset says of a variant.
+#[derive(Clone, Copy, Debug)]
+pub struct VariantView<'r> {
+    /// The source's id.
+    pub id: &'r str,
+    /// The source's key.
+    pub key: &'r str,
+    /// The name people gave it.
+    pub name: &'r str,
+}

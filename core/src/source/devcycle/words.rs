@@ -1,0 +1,131 @@
+//! What DevCycle calls things in its answers: the texts of reasons and of faults.
+
+use crate::evaluate::{Choice, Comparator, ConditionView, Fault, FaultKind, Test, Visitor};
+use crate::snapshot::Ruleset;
+
+/// The message with which the reference library fails where a decision has this fault.
+#[must_use]
+pub fn fault_message(fault: &Fault<'_>) -> String {
+    match fault.kind {
+        FaultKind::InvalidRollout => "Invalid rollout configuration".to_owned(),
+        FaultKind::NoVariant => "Failed to decide target variation".to_owned(),
+        FaultKind::MissingVariant => format!("Config missing variation: {}", fault.subject),
+        FaultKind::MissingFlag => format!("Config missing variable: {}", fault.subject),
+        FaultKind::InvalidCondition => "Non-existent filter subType".to_owned(),
+        FaultKind::Broken | FaultKind::TooComplex | FaultKind::Corrupt => fault.to_string(),
+    }
+}
+
+/// Watches a decision and words its reason as the reference does, with all its quirks (facts 2.7). Use it for one decision after another.
+#[derive(Debug, Default)]
+pub struct Details {
+    /// The texts of the groups being evaluated, innermost last.
+    frames: Vec<Frame>,
+    /// The text of the group evaluated last: what a segment's match quotes.
+    inner: String,
+    /// The text of the last rule that matched with any.
+    text: String,
+}
+
+#[derive(Debug)]
+struct Frame {
+    text: String,
+    joins: bool,
+}
+
+impl Details {
+    /// Forgets the decision watched; call it between decisions.
+    pub fn reset(&mut self) {
+        self.frames.clear();
+        self.inner.clear();
+        self.text.clear();
+    }
+
+    /// The details of `choice`, which must be of the decision watched last.
+    #[must_use]
+    pub fn text(&self, ruleset: &Ruleset<'_>, choice: &Choice) -> String {
+        let Some(rule) = choice.rule.and_then(|rule| ruleset.rule(rule)) else {
+            return "Override".to_owned();
+        };
+        let mut details = String::with_capacity(self.text.len().saturating_add(32));
+        if rule.splits != 1 {
+            details.push_str("Random Distribution | ");
+        }
+        if rule.mentions_rollout {
+            details.push_str("Rollout | ");
+        }
+        details.push_str(&self.text);
+        details
+    }
+}
+
+impl Visitor for Details {
+    fn condition_begins(&mut self, condition: &ConditionView<'_>) {
+        if condition.test().is_group() {
+            self.frames.push(Frame { text: String::new(), joins: condition.test() == Test::AllOf });
+        }
+    }
+
+    fn condition_ends(&mut self, condition: &ConditionView<'_>, passed: bool) {
+        if condition.test().is_group() {
+            self.inner = self.frames.pop().map(|frame| frame.text).unwrap_or_default();
+            return;
+        }
+        let Some(frame) = self.frames.last_mut() else {
+            return;
+        };
+        let mut set = |text: &str| {
+            frame.text.clear();
+            frame.text.push_str(text);
+        };
+        let name = match condition.test() {
+            Test::Always => return set("All Users"),
+            Test::OptedIn => return set(if passed { "Opt-In" } else { "Not Opt-In" }),
+            _ if !passed => return,
+            Test::Segments => {
+                if condition.comparator() != Comparator::Equal {
+                    return set("Not in Audience");
+                }
+                set("Audience Match");
+                if !self.inner.is_empty() {
+                    frame.text.push_str(" -> ");
+                    frame.text.push_str(&self.inner);
+                }
+                return;
+            }
+            Test::CustomAny | Test::CustomUnnamed => "Custom Data -> ",
+            _ => match condition.attribute() {
+                "user_id" => "User ID",
+                "email" => "Email",
+                "country" => "Country",
+                "platform" => "Platform",
+                "platformVersion" => "Platform Version",
+                "appVersion" => "App Version",
+                "deviceModel" => "Device Model",
+                _ => return,
+            },
+        };
+        if !frame.joins {
+            frame.text.clear();
+        }
+        frame.text.push_str(name);
+        if name.ends_with("-> ") {
+            frame.text.push_str(condition.attribute());
+        }
+        if frame.joins && !condition.is_last() {
+            frame.text.push_str(" AND ");
+        }
+    }
+
+    fn rule_begins(&mut self, _rule: u32) {
+        self.frames.clear();
+        self.inner.clear();
+    }
+
+    fn rule_ends(&mut self, _rule: u32, matched: bool, _included: bool) {
+        // The rule's own group ended last. Text of a rule that matched but lost on its rollout stays for a later one that has none.
+        if matched && !self.inner.is_empty() {
+            std::mem::swap(&mut self.text, &mut self.inner);
+        }
+    }
+}
