@@ -4,6 +4,8 @@
 
 mod conditions;
 mod features;
+#[cfg(test)]
+mod upstream_tests;
 mod user;
 mod wire;
 mod words;

@@ -41,6 +41,11 @@ impl Details {
         self.text.clear();
     }
 
+    #[cfg(test)]
+    pub(super) fn set_text(&mut self, text: &str) {
+        text.clone_into(&mut self.text);
+    }
+
     /// The details of `choice`, which must be of the decision watched last.
     #[must_use]
     pub fn text(&self, ruleset: &Ruleset<'_>, choice: &Choice) -> String {
