@@ -301,6 +301,7 @@ impl<'r> Session<'r, '_> {
     /// Where the ruleset is at fault for this user.
     pub fn decide<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
         let ruleset = self.ruleset;
+        visitor.decision_begins(decision);
         let record = ruleset.tables.decisions.get(decision as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
         if !self.overrides.is_empty()
             && let Some(variant) = ruleset.overridden(&record, self.overrides)

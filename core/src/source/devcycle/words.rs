@@ -16,7 +16,8 @@ pub fn fault_message(fault: &Fault<'_>) -> String {
     }
 }
 
-/// Watches a decision and words its reason as the reference does, with all its quirks (facts 2.7). Use it for one decision after another.
+/// Watches a decision and words its reason as the reference does, with all its quirks (facts 2.7). Use it for one decision after another:
+/// it forgets the one before by itself.
 #[derive(Debug, Default)]
 pub struct Details {
     /// The texts of the groups being evaluated, innermost last.
@@ -34,8 +35,8 @@ struct Frame {
 }
 
 impl Details {
-    /// Forgets the decision watched; call it between decisions.
-    pub fn reset(&mut self) {
+    /// Forgets the decision watched.
+    fn reset(&mut self) {
         self.frames.clear();
         self.inner.clear();
         self.text.clear();
@@ -65,6 +66,10 @@ impl Details {
 }
 
 impl Visitor for Details {
+    fn decision_begins(&mut self, _decision: u32) {
+        self.reset();
+    }
+
     fn condition_begins(&mut self, condition: &ConditionView<'_>) {
         if condition.test().is_group() {
             self.frames.push(Frame { text: String::new(), joins: condition.test() == Test::AllOf });
