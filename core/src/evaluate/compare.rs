@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use zerovec::ule::AsULE as _;
 
 use super::condition::{Comparator, order};
-use super::version::{clean_version, compare_versions, user_version_parts};
+use super::version::{MAX_PARTS, clean_version, compare_versions, user_version_parts};
 use crate::snapshot::Ruleset;
 use crate::snapshot::layout::{Condition, Literal, Range};
 use crate::snapshot::{LiteralKind, ValueKind};
@@ -38,7 +38,10 @@ impl Ruleset<'_> {
             Comparator::Equal | Comparator::NotEqual => self.contains_string(condition.operands, s.as_bytes()),
             // The reference tests the value it found for truth: an empty one found first makes this false.
             Comparator::Contains | Comparator::NotContains => {
-                self.first_found(condition.operands, |operand| memchr::memmem::find(s.as_bytes(), operand).is_some())
+                // The search prepares itself for the whole operand before it looks at a subject that is shorter.
+                self.first_found(condition.operands, |operand| {
+                    operand.len() <= s.len() && memchr::memmem::find(s.as_bytes(), operand).is_some()
+                })
             }
             Comparator::StartsWith | Comparator::NotStartsWith => {
                 self.first_found(condition.operands, |operand| s.as_bytes().starts_with(operand))
@@ -146,6 +149,9 @@ impl Ruleset<'_> {
             Ordering::Less => order::LESS,
         };
         let any = self.literals(condition).any(|operand| {
+            if operand.text.len > MAX_PARTS {
+                return false;
+            }
             let start = operand.text.start as usize;
             let end = start.saturating_add(operand.text.len as usize);
             self.tables.parts.as_ule_slice().get(start..end).is_some_and(|operand| {

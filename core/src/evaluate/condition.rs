@@ -1,7 +1,8 @@
 //! Evaluating a rule's conditions.
 
+use super::decide::spend;
 use super::visitor::Visitor;
-use super::{Fault, FaultKind, MAX_DEPTH};
+use super::{Fault, FaultKind, MAX_DEPTH, str_steps, text_steps};
 use crate::context::{Context, Scope};
 use crate::snapshot::Ruleset;
 use crate::snapshot::layout::{Condition, NONE, Range};
@@ -227,11 +228,11 @@ pub(super) struct Conditions<'r, 'c, V> {
     pub visitor: &'c mut V,
 }
 
-impl<'r, V: Visitor> Conditions<'r, '_, V> {
+impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
     /// Whether the condition at `index` holds.
     pub fn hold(&mut self, index: u32, depth: u32, last: bool) -> Result<bool, Fault<'r>> {
         let record = self.ruleset.tables.conditions.get(index as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
-        self.spend(record.operands.len.saturating_add(1))?;
+        self.spend(record.operands.len.saturating_add(1).saturating_add(text_steps(record.name.len)))?;
         if depth > MAX_DEPTH {
             return Err(Fault::of(FaultKind::TooComplex));
         }
@@ -244,8 +245,7 @@ impl<'r, V: Visitor> Conditions<'r, '_, V> {
 
     /// Takes `steps` from the budget.
     pub fn spend(&mut self, steps: u32) -> Result<(), Fault<'r>> {
-        *self.steps = self.steps.saturating_sub(steps);
-        if *self.steps == 0 { Err(Fault::of(FaultKind::TooComplex)) } else { Ok(()) }
+        spend(self.steps, steps)
     }
 
     fn test(&mut self, condition: &Condition, depth: u32) -> Result<bool, Fault<'r>> {
@@ -255,15 +255,28 @@ impl<'r, V: Visitor> Conditions<'r, '_, V> {
             Test::AllOf | Test::AllOfImplied => self.children(condition.operands, depth, false)?,
             Test::AnyOf => self.children(condition.operands, depth, true)?,
             Test::Segments => self.segments(condition, depth)?,
-            Test::OptedIn => self.opted_in(),
-            Test::TargetingKey => self.ruleset.compare_string(condition, self.context.targeting_key()),
-            Test::ProfileString => self.ruleset.compare_string(condition, self.profile(condition)),
-            Test::ProfileVersion => self.ruleset.compare_version(condition, self.profile(condition)),
+            Test::OptedIn => self.opted_in()?,
+            Test::TargetingKey => {
+                let subject = self.context.targeting_key();
+                self.spend_on_text(condition, subject)?;
+                self.ruleset.compare_string(condition, subject)
+            }
+            Test::ProfileString => {
+                let subject = self.profile(condition);
+                self.spend_on_text(condition, subject)?;
+                self.ruleset.compare_string(condition, subject)
+            }
+            Test::ProfileVersion => {
+                let subject = self.profile(condition);
+                self.spend_on_text(condition, subject)?;
+                self.ruleset.compare_version(condition, subject)
+            }
             Test::CustomAny => {
                 let name = self.ruleset.bytes(condition.name);
                 let value = [Scope::Private, Scope::Custom]
                     .into_iter()
                     .find_map(|scope| self.context.find(condition.name_hash, scope, name));
+                self.spend_on_text(condition, value.and_then(Value::as_str))?;
                 self.ruleset.compare_any(condition, value)
             }
             Test::Invalid => {
@@ -272,7 +285,15 @@ impl<'r, V: Visitor> Conditions<'r, '_, V> {
         })
     }
 
-    fn profile(&self, condition: &Condition) -> Option<&str> {
+    /// Every operand may read all of a long subject.
+    fn spend_on_text(&mut self, condition: &Condition, subject: Option<&str>) -> Result<(), Fault<'r>> {
+        match subject.map_or(0, str_steps) {
+            0 => Ok(()),
+            steps => self.spend(steps.saturating_mul(condition.operands.len.max(1))),
+        }
+    }
+
+    fn profile(&self, condition: &Condition) -> Option<&'c str> {
         self.context
             .find(condition.name_hash, Scope::Profile, self.ruleset.bytes(condition.name))
             .and_then(Value::as_str)
@@ -307,8 +328,12 @@ impl<'r, V: Visitor> Conditions<'r, '_, V> {
         Ok(wanted == Comparator::NotEqual)
     }
 
-    fn opted_in(&self) -> bool {
+    fn opted_in(&mut self) -> Result<bool, Fault<'r>> {
+        if !self.opt_in {
+            return Ok(false);
+        }
+        self.spend(text_steps(u32::try_from(self.decision_id.len()).unwrap_or(u32::MAX)))?;
         let hash = crate::context::attribute_hash(self.decision_id);
-        self.opt_in && self.context.find(hash, Scope::OptIn, self.decision_id).is_some_and(Value::is_truthy)
+        Ok(self.context.find(hash, Scope::OptIn, self.decision_id).is_some_and(Value::is_truthy))
     }
 }

@@ -3,14 +3,14 @@
 use std::fmt;
 
 use super::condition::Conditions;
+use super::rollout::bounded;
 use super::visitor::{NoVisitor, Visitor};
-use super::{MAX_STEPS, Timestamp};
-use crate::context::{Context, Scope};
+use super::{MAX_STEPS, Timestamp, str_steps};
+use crate::context::Context;
 use crate::hash::Murmur3;
-use crate::snapshot::layout::{self, NONE, Range, Rollout, Rule};
+use crate::snapshot::layout;
 use crate::snapshot::view::records;
 use crate::snapshot::{FlagIndex, FlagValue, Ruleset};
-use crate::value::{Value, number_text};
 
 /// Why a flag has the value it has. The words are OpenFeature's, with DevCycle's `OVERRIDE` added.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -163,94 +163,10 @@ impl<'a> Ruleset<'a> {
 
     fn overridden(&self, record: &layout::Decision, overrides: &Overrides<'_>) -> Option<u32> {
         let (_, wanted) = overrides.iter().rev().find(|(id, _)| id.as_bytes() == self.bytes(record.id))?;
+        let known = u32::try_from(self.tables.variants.len()).unwrap_or(0);
         let first = record.variants.start;
-        (first..first.saturating_add(record.variants.len))
+        (first..first.saturating_add(record.variants.len).min(known))
             .find(|&at| self.tables.variants.get(at as usize).is_some_and(|v| self.bytes(v.id) == wanted.as_bytes()))
-    }
-
-    fn rollout(&self, rule: &Rule) -> Result<Option<Rollout>, Fault<'_>> {
-        if rule.rollout == NONE {
-            return Ok(None);
-        }
-        self.tables.rollouts.get(rule.rollout as usize).map(Some).ok_or_else(|| Fault::of(FaultKind::Corrupt))
-    }
-
-    fn includes(
-        &self,
-        rollout: &Rollout,
-        rule: &Rule,
-        context: &Context<'_>,
-        now: Timestamp,
-    ) -> Result<bool, Fault<'_>> {
-        let fraction = self.fraction(rollout, now)?;
-        if fraction == 0.0 {
-            return Ok(false);
-        }
-        let mut hash = self.bucket_hash(rule, context);
-        hash.update(b"_rollout");
-        Ok(bounded(hash.finish()) <= fraction)
-    }
-
-    /// The fraction of users that a rollout includes at `now`.
-    pub(crate) fn fraction(&self, rollout: &Rollout, now: Timestamp) -> Result<f64, Fault<'_>> {
-        // Doubles, as the reference computes in: exact for the next 285,000 years.
-        #[allow(clippy::cast_precision_loss)]
-        let now = now.0 as f64;
-        if rollout.scheduled != 0 {
-            return Ok(if now >= rollout.start { 1.0 } else { 0.0 });
-        }
-        if is_invalid(rollout) {
-            return Err(Fault::of(FaultKind::InvalidRollout));
-        }
-        let stages = || records(&self.tables.stages, rollout.stages);
-        let (date, percentage) = match stages().filter(|s| s.date <= now).last() {
-            Some(current) => (current.date, current.percentage),
-            None if rollout.start < now => (rollout.start, rollout.percentage),
-            None => return Ok(0.0),
-        };
-        match stages().find(|s| s.date > now) {
-            Some(next) if next.discrete == 0 => {
-                let passed = (now - date) / (next.date - date);
-                // The reference takes "no time has passed" for "no stage": out for that one millisecond.
-                Ok(if passed == 0.0 { 0.0 } else { percentage + (next.percentage - percentage) * passed })
-            }
-            _ => Ok(percentage),
-        }
-    }
-
-    /// Where the user falls in a rule's distribution: 0 to 1, both reachable.
-    fn bucket(&self, rule: &Rule, context: &Context<'_>) -> f64 {
-        bounded(self.bucket_hash(rule, context).finish())
-    }
-
-    fn bucket_hash(&self, rule: &Rule, context: &Context<'_>) -> Murmur3 {
-        let mut hash = Murmur3::new(rule.seed);
-        if rule.bucket_by.len == 0 {
-            hash.update(context.targeting_key().unwrap_or_default().as_bytes());
-            return hash;
-        }
-        let name = self.bytes(rule.bucket_by);
-        let value = [Scope::Custom, Scope::Private]
-            .into_iter()
-            .find_map(|scope| context.find(rule.bucket_by_hash, scope, name).filter(|value| value.is_truthy()));
-        match value {
-            Some(Value::String(text)) => hash.update(text.as_bytes()),
-            Some(Value::Number(n)) => hash.update(number_text(*n, &mut ryu_js::Buffer::new()).as_bytes()),
-            Some(Value::Bool(_)) => hash.update(b"true"),
-            _ => hash.update(b"null"),
-        }
-        hash
-    }
-
-    /// The variant at `bucket` in the distribution.
-    pub(crate) fn split(&self, splits: Range, bucket: f64) -> Result<u32, Fault<'_>> {
-        let split = records(&self.tables.splits, splits)
-            .find(|s| bucket < s.upto || (s.upto == 1.0 && bucket == 1.0))
-            .ok_or_else(|| Fault::of(FaultKind::NoVariant))?;
-        if split.variant == NONE {
-            return Err(Fault { kind: FaultKind::MissingVariant, subject: self.text(split.variant_id) });
-        }
-        Ok(split.variant)
     }
 }
 
@@ -273,6 +189,10 @@ impl<'r> Session<'r, '_> {
             match self.decide(decision, visitor) {
                 Ok(Some(choice)) => {
                     if let Some(value) = ruleset.assigned(choice.variant, flag) {
+                        if let Err(found) = self.spend(value_steps(&value)) {
+                            fault = fault.or(Some(found));
+                            break;
+                        }
                         return Decision {
                             value: Some(value),
                             reason: choice.reason,
@@ -300,13 +220,30 @@ impl<'r> Session<'r, '_> {
     /// # Errors
     /// Where the ruleset is at fault for this user.
     pub fn decide<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
-        let ruleset = self.ruleset;
         visitor.decision_begins(decision);
+        self.spend(1)?;
+        let made = self.choose(decision, visitor);
+        match &made {
+            // Whoever asked will go through them.
+            Ok(Some(choice)) => {
+                let assignments = self.ruleset.tables.variants.get(choice.variant as usize).map(|v| v.assignments.len);
+                self.spend(assignments.unwrap_or(0))?;
+            }
+            Ok(None) => {}
+            // Reading a subject checks its text.
+            Err(fault) => self.spend(str_steps(fault.subject))?,
+        }
+        made
+    }
+
+    fn choose<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
+        let ruleset = self.ruleset;
         let record = ruleset.tables.decisions.get(decision as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
-        if !self.overrides.is_empty()
-            && let Some(variant) = ruleset.overridden(&record, self.overrides)
-        {
-            return ruleset.complete(Choice { decision, rule: None, variant, reason: Reason::Override }).map(Some);
+        if !self.overrides.is_empty() {
+            self.spend(record.variants.len)?;
+            if let Some(variant) = ruleset.overridden(&record, self.overrides) {
+                return ruleset.complete(Choice { decision, rule: None, variant, reason: Reason::Override }).map(Some);
+            }
         }
         if record.broken.len > 0 {
             return Err(Fault { kind: FaultKind::Broken, subject: ruleset.text(record.broken) });
@@ -324,11 +261,17 @@ impl<'r> Session<'r, '_> {
             let rule = ruleset.tables.rules.get(index as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
             conditions.visitor.rule_begins(index);
             let matched = conditions.hold(rule.condition, 0, true)?;
-            let included = match ruleset.rollout(&rule)? {
+            let rollout = ruleset.rollout(&rule)?;
+            let mut number = ryu_js::Buffer::new();
+            let bucket_key = if matched { ruleset.bucket_key(&rule, self.context, &mut number) } else { "" };
+            conditions.spend(str_steps(bucket_key))?;
+            let mut hash = Murmur3::new(rule.seed);
+            hash.update(bucket_key.as_bytes());
+            let included = match rollout {
                 // Even where the conditions do not hold: an invalid rollout is a fault for everyone, as in the reference.
-                Some(rollout) if matched || is_invalid(&rollout) => {
+                Some(rollout) if matched || rollout.is_invalid() => {
                     conditions.spend(rollout.stages.len)?;
-                    ruleset.includes(&rollout, &rule, self.context, self.now)?
+                    ruleset.includes(&rollout, hash, self.now)?
                 }
                 _ => true,
             };
@@ -343,20 +286,30 @@ impl<'r> Session<'r, '_> {
                 continue;
             }
             conditions.spend(rule.splits.len)?;
-            let variant = ruleset.split(rule.splits, ruleset.bucket(&rule, self.context))?;
+            let variant = ruleset.split(rule.splits, bounded(hash.finish()))?;
             let split = rule.split_count != 1 || rule.mentions_rollout != 0;
             let reason = if split { Reason::Split } else { Reason::TargetingMatch };
             return ruleset.complete(Choice { decision, rule: Some(index), variant, reason }).map(Some);
         }
         Ok(None)
     }
+
+    /// Takes `steps` from the budget.
+    fn spend(&mut self, steps: u32) -> Result<(), Fault<'r>> {
+        spend(&mut self.steps, steps)
+    }
 }
 
-const fn is_invalid(rollout: &Rollout) -> bool {
-    rollout.scheduled == 0 && rollout.percentage.is_nan()
+/// Takes `steps` from `budget`: a fault where it ends.
+pub(super) fn spend<'r>(budget: &mut u32, steps: u32) -> Result<(), Fault<'r>> {
+    *budget = budget.saturating_sub(steps);
+    if *budget == 0 { Err(Fault::of(FaultKind::TooComplex)) } else { Ok(()) }
 }
 
-/// A hash as a fraction. The divisor is 2^32 - 1, so that 1 is reachable, as in the reference.
-pub(crate) fn bounded(hash: u32) -> f64 {
-    f64::from(hash) / f64::from(u32::MAX)
+/// What reading a value costs: its text is checked, and will be copied.
+fn value_steps(value: &FlagValue<'_>) -> u32 {
+    match value {
+        FlagValue::Boolean(_) => 0,
+        FlagValue::String(text) | FlagValue::Structure(text) | FlagValue::Number { text, .. } => str_steps(text),
+    }
 }

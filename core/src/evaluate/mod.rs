@@ -3,6 +3,7 @@
 mod compare;
 mod condition;
 mod decide;
+mod rollout;
 mod version;
 mod visitor;
 
@@ -20,6 +21,19 @@ pub struct Timestamp(pub i64);
 /// How deep conditions may nest, segments included. Real ones stay below ten; the reference recurses until its stack ends.
 pub const MAX_DEPTH: u32 = 64;
 
-/// How many conditions, operands, stages and splits one [`Session`] may look at, so about 20 ms. All flags of the largest real
+/// How many decisions, conditions, operands, stages, splits and values one [`Session`] may look at, so about 20 ms. All flags of the largest real
 /// ruleset known take some thousands; the limit ends what a hostile ruleset could make of nested segments and overlapping tables.
 pub const MAX_STEPS: u32 = 2_000_000;
+
+/// So many bytes of text are compared, hashed or checked in the time of one step.
+const BYTES_PER_STEP: u32 = 64;
+
+/// What handling `len` bytes of text costs; what is short comes free with the step that looks at it.
+const fn text_steps(len: u32) -> u32 {
+    len / BYTES_PER_STEP
+}
+
+/// As [`text_steps`], for text at hand.
+fn str_steps(text: &str) -> u32 {
+    text_steps(u32::try_from(text.len()).unwrap_or(u32::MAX))
+}

@@ -4,7 +4,7 @@
 const MIN_PARTS: usize = 3;
 
 /// More parts than any version has: bounds the work on a hostile one.
-const MAX_PARTS: usize = 256;
+pub(super) const MAX_PARTS: u32 = 32;
 
 /// Drops what may not stand in a version, and everything from the first `-` on.
 pub(crate) fn clean_version(version: &str) -> String {
@@ -20,14 +20,14 @@ pub(crate) fn version_parts(version: &str) -> Option<Vec<f64>> {
     if version.is_empty() {
         return None;
     }
-    version.split('.').take(MAX_PARTS).map(part).collect()
+    version.split('.').take(MAX_PARTS as usize).map(part).collect()
 }
 
 /// The parts of the user's version: at least three, empty ones 0.
 pub(super) fn user_version_parts(version: &str) -> Option<Vec<f64>> {
     let mut parts: Vec<f64> = version
         .split('.')
-        .take(MAX_PARTS)
+        .take(MAX_PARTS as usize)
         .map(|p| if p.is_empty() { Some(0.0) } else { part(p) })
         .collect::<Option<_>>()?;
     if parts.len() < MIN_PARTS {

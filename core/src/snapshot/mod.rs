@@ -1,6 +1,8 @@
 //! The compiled form of a ruleset: one buffer, used in place.
 
 mod build;
+#[cfg(test)]
+mod hostile;
 pub(crate) mod layout;
 pub(crate) mod view;
 

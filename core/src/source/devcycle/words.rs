@@ -16,6 +16,9 @@ pub fn fault_message(fault: &Fault<'_>) -> String {
     }
 }
 
+/// A reason's text ends here. Real ones have some hundred bytes; a hostile snapshot could ask for all its text over and over.
+const MAX_TEXT: usize = 16_384;
+
 /// Watches a decision and words its reason as the reference does, with all its quirks (facts 2.7). Use it for one decision after another:
 /// it forgets the one before by itself.
 #[derive(Debug, Default)]
@@ -65,6 +68,13 @@ impl Details {
     }
 }
 
+/// Appends `more` where there is room for it.
+fn append(text: &mut String, more: &str) {
+    if text.len().saturating_add(more.len()) <= MAX_TEXT {
+        text.push_str(more);
+    }
+}
+
 impl Visitor for Details {
     fn decision_begins(&mut self, _decision: u32) {
         self.reset();
@@ -98,8 +108,8 @@ impl Visitor for Details {
                 }
                 set("Audience Match");
                 if !self.inner.is_empty() {
-                    frame.text.push_str(" -> ");
-                    frame.text.push_str(&self.inner);
+                    append(&mut frame.text, " -> ");
+                    append(&mut frame.text, &self.inner);
                 }
                 return;
             }
@@ -118,12 +128,12 @@ impl Visitor for Details {
         if !frame.joins {
             frame.text.clear();
         }
-        frame.text.push_str(name);
+        append(&mut frame.text, name);
         if name.ends_with("-> ") {
-            frame.text.push_str(condition.attribute());
+            append(&mut frame.text, condition.attribute());
         }
         if frame.joins && !condition.is_last() {
-            frame.text.push_str(" AND ");
+            append(&mut frame.text, " AND ");
         }
     }
 
