@@ -184,6 +184,13 @@ fn faults_with_all_text_end() {
 }
 
 #[test]
+fn decisions_without_rules_end() {
+    ends(&overlapping(Condition::default(), |builder| {
+        builder.decisions.iter_mut().for_each(|decision| decision.rules = Range::default());
+    }));
+}
+
+#[test]
 fn rollouts_and_splits_of_everything_end() {
     let always = Condition { test: Test::Always as u8, ..Condition::default() };
     ends(&overlapping(always, |_| {}));
