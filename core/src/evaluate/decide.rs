@@ -184,8 +184,7 @@ impl<'r> Session<'r, '_> {
     pub fn evaluate<V: Visitor>(&mut self, flag: FlagIndex, visitor: &mut V) -> Decision<'r> {
         let ruleset = self.ruleset;
         let mut fault = None;
-        let setters = ruleset.tables.flags.get(flag.0 as usize).map(|f| f.setters).unwrap_or_default();
-        for decision in records(&ruleset.tables.setters, setters) {
+        for decision in ruleset.setters(flag) {
             match self.decide(decision, visitor) {
                 Ok(Some(choice)) => {
                     if let Some(value) = ruleset.assigned(choice.variant, flag) {

@@ -160,6 +160,12 @@ impl<'a> Ruleset<'a> {
         })
     }
 
+    /// The decisions that may set a flag, by their places in the ruleset, the one with the last word first.
+    pub fn setters(&self, flag: FlagIndex) -> impl Iterator<Item = u32> {
+        let setters = self.tables.flags.get(flag.0 as usize).map(|f| f.setters).unwrap_or_default();
+        records(&self.tables.setters, setters)
+    }
+
     /// How many decisions there are.
     #[must_use]
     pub fn decision_count(&self) -> u32 {

@@ -1,0 +1,115 @@
+//! DevCycle's Bucketing API, as far as server SDKs use it to decide (facts 5.1 to 5.3).
+
+pub mod answer;
+mod faults;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use jackstaff_core::source::devcycle::parse_user;
+use jackstaff_core::source::repair_surrogates;
+use jackstaff_core::{Context, Ruleset, Timestamp};
+
+use super::MAX_BODY_BYTES;
+use super::reply::{Refusal, json};
+use crate::auth::{KeyKind, authorize};
+use crate::config::Config;
+use crate::flag_header;
+use crate::injector::TestControl;
+use crate::platform::Platform;
+use crate::ruleset_supply::Supplied;
+use crate::service::Service;
+
+/// Says how current the ruleset is that the answer was decided on.
+const STATUS: HeaderName = HeaderName::from_static("x-flags-status");
+/// Names the features that could not be decided.
+const FAULTS: HeaderName = HeaderName::from_static("x-jackstaff-faults");
+
+/// What is asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Endpoint {
+    /// One variable, by its key.
+    Variable(String),
+    /// All variables that the user has.
+    Variables,
+    /// All features that the user is in.
+    Features,
+}
+
+pub(super) async fn answer<P: Platform>(
+    service: &Service<P>,
+    endpoint: &Endpoint,
+    head: &Parts,
+    body: &Bytes,
+) -> Result<Response<Bytes>, Refusal> {
+    let config =
+        service.config().await.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    let key = authorize(&config.keys, head, KeyKind::Server)
+        .map_err(|denied| Refusal::new(StatusCode::UNAUTHORIZED, denied.to_string()))?;
+    if body.len() > MAX_BODY_BYTES {
+        let message = format!("the body is larger than {MAX_BODY_BYTES} bytes: send fewer or shorter attributes");
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+    }
+    let test = test_control(&config, head)?;
+    let user = repair_surrogates(body);
+    let user = parse_user(&user).map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let supplied = service.ruleset(&key.environment, config.ruleset_cache_ms).await.map_err(|error| {
+        let message = format!("there is no ruleset for the environment `{}`: {error}", key.environment);
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)
+    })?;
+    let now = test.now.unwrap_or_else(|| service.platform().now());
+    Ok(decide(endpoint, &supplied, &user, now, &test.overrides()))
+}
+
+fn test_control<'h>(config: &Config, head: &'h Parts) -> Result<TestControl<'h>, Refusal> {
+    let Some((name, value)) = config.test_header.as_ref().and_then(|name| Some((name, head.headers.get(name)?))) else {
+        return Ok(TestControl::default());
+    };
+    TestControl::parse(value.as_bytes()).map_err(|error| {
+        Refusal::new(StatusCode::BAD_REQUEST, format!("the test header `{name}` cannot be used: {error}"))
+    })
+}
+
+fn decide(
+    endpoint: &Endpoint,
+    supplied: &Supplied,
+    user: &Context<'_>,
+    now: Timestamp,
+    overrides: &[(&str, &str)],
+) -> Response<Bytes> {
+    let ruleset = supplied.ruleset.get();
+    let (mut response, faults) = match endpoint {
+        Endpoint::Variable(key) => {
+            let single = answer::variable(ruleset, key, user, now, overrides);
+            let response = match single.json {
+                Some(body) => json(StatusCode::OK, body),
+                None => not_found(ruleset, key),
+            };
+            (response, single.faults)
+        }
+        Endpoint::Variables | Endpoint::Features => {
+            let bucketed = answer::bucketed(ruleset, user, now, overrides);
+            let mut body = String::new();
+            if *endpoint == Endpoint::Features {
+                bucketed.write_features(&mut body);
+            } else {
+                bucketed.write_variables(&mut body);
+            }
+            (json(StatusCode::OK, body), bucketed.faults)
+        }
+    };
+    let headers = response.headers_mut();
+    let status = flag_header::status(supplied.freshness, ruleset, supplied.age);
+    headers.extend(HeaderValue::try_from(status).map(|status| (STATUS, status)));
+    headers.extend(faults::header(&faults).map(|faults| (FAULTS, faults)));
+    response
+}
+
+/// 404 and nothing else: SDKs then take the application's default, where a 400 makes some of them throw.
+fn not_found(ruleset: &Ruleset<'_>, key: &str) -> Response<Bytes> {
+    let message = match ruleset.find(key) {
+        Some(_) => format!("the variable `{key}` is not set for this user: the application's default applies"),
+        None => format!("there is no variable `{key}` in this environment: check the key, or create the variable"),
+    };
+    Refusal::new(StatusCode::NOT_FOUND, message).into_response()
+}

@@ -1,0 +1,116 @@
+//! The HTTP API: from a request to an endpoint, and every answer that is the same for all of them.
+
+pub mod devcycle;
+mod reply;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+
+use crate::percent::{self, Plus};
+use crate::platform::Platform;
+use crate::service::Service;
+use reply::{Refusal, empty, json};
+
+/// A user with the 1,000 attributes that the core takes fits in several times over; Fastly allows 50 ms of computing for a request.
+/// Adapters read at most one byte more than this and pass on what they have.
+pub const MAX_BODY_BYTES: usize = 262_144;
+
+/// The methods that a browser may use from elsewhere, and the headers it sends with them (facts 5.6).
+const CORS_METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PATCH");
+const CORS_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
+/// A day: Chromium keeps it for two hours at most, Firefox for a day.
+const CORS_MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
+
+/// What a path leads to.
+#[derive(Debug, PartialEq, Eq)]
+enum Endpoint {
+    Health,
+    DevCycle(devcycle::Endpoint),
+}
+
+impl Endpoint {
+    fn methods(&self) -> &'static [Method] {
+        match self {
+            Self::Health => &[Method::GET, Method::HEAD],
+            Self::DevCycle(_) => &[Method::POST],
+        }
+    }
+
+    fn allow(&self) -> String {
+        let mut allow = Method::OPTIONS.as_str().to_owned();
+        for method in self.methods() {
+            allow.push_str(", ");
+            allow.push_str(method.as_str());
+        }
+        allow
+    }
+}
+
+/// The endpoint of `path`. SDKs join their base address and the path as text, so slashes may be doubled or trail.
+fn endpoint(path: &str) -> Option<Endpoint> {
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    let endpoint = match (parts.next()?, parts.next()) {
+        ("healthz", None) => return Some(Endpoint::Health),
+        ("v1", Some("variables")) => match parts.next() {
+            None => return Some(Endpoint::DevCycle(devcycle::Endpoint::Variables)),
+            Some(first) => {
+                // A slash in a key arrives as one: some SDKs do not encode it.
+                let encoded = parts.by_ref().fold(first.to_owned(), |key, part| key + "/" + part);
+                let key = percent::decode(&encoded, Plus::Itself);
+                devcycle::Endpoint::Variable(String::from_utf8_lossy(&key).into_owned())
+            }
+        },
+        ("v1", Some("features")) => devcycle::Endpoint::Features,
+        _ => return None,
+    };
+    parts.next().is_none().then_some(Endpoint::DevCycle(endpoint))
+}
+
+/// Answers a request. Never fails: what goes wrong is an answer too.
+pub async fn handle<P: Platform>(service: &Service<P>, request: Request<Bytes>) -> Response<Bytes> {
+    let (head, body) = request.into_parts();
+    let mut response = route(service, &head, &body).await.unwrap_or_else(Refusal::into_response);
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    if head.method == Method::HEAD {
+        *response.body_mut() = Bytes::new();
+    } else if response.status() != StatusCode::NO_CONTENT {
+        let length = HeaderValue::from(response.body().len());
+        response.headers_mut().insert(header::CONTENT_LENGTH, length);
+    }
+    response
+}
+
+async fn route<P: Platform>(service: &Service<P>, head: &Parts, body: &Bytes) -> Result<Response<Bytes>, Refusal> {
+    let endpoint = endpoint(head.uri.path()).ok_or_else(|| {
+        Refusal::new(
+            StatusCode::NOT_FOUND,
+            "no such endpoint: there are POST /v1/variables, /v1/variables/{key}, /v1/features, and GET /healthz",
+        )
+    })?;
+    if head.method == Method::OPTIONS {
+        return Ok(preflight());
+    }
+    if !endpoint.methods().contains(&head.method) {
+        let allow = endpoint.allow();
+        let message = format!("{} is not possible here; possible are: {allow}", head.method);
+        return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, message).with_header(header::ALLOW, &allow));
+    }
+    match endpoint {
+        Endpoint::Health => Ok(json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned())),
+        Endpoint::DevCycle(endpoint) => devcycle::answer(service, &endpoint, head, body).await,
+    }
+}
+
+fn preflight() -> Response<Bytes> {
+    let mut response = empty(StatusCode::NO_CONTENT);
+    let headers = response.headers_mut();
+    headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, CORS_METHODS);
+    headers.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, CORS_HEADERS);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, CORS_MAX_AGE);
+    response
+}
+
+#[cfg(test)]
+mod tests;

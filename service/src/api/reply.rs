@@ -1,0 +1,49 @@
+//! Responses, and refusals in the form that DevCycle's API gives them (facts 5).
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use jackstaff_core::write_json_string;
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    *response.status_mut() = status;
+    response
+}
+
+pub(crate) fn json(status: StatusCode, body: String) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response
+}
+
+/// Why a request gets no answer.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    status: StatusCode,
+    message: String,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, message: impl Into<String>) -> Self {
+        Self { status, message: message.into(), headers: Vec::new() }
+    }
+
+    /// Adds a header; text that cannot stand in one is left out.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
+        self.headers.extend(HeaderValue::from_str(value).map(|value| (name, value)));
+        self
+    }
+
+    pub(crate) fn into_response(self) -> Response<Bytes> {
+        let mut body = format!("{{\"statusCode\":{},\"message\":", self.status.as_u16());
+        write_json_string(&self.message, &mut body);
+        body.push('}');
+        let mut response = json(self.status, body);
+        response.headers_mut().extend(self.headers);
+        response
+    }
+}

@@ -1,0 +1,187 @@
+//! Which ruleset to use now: the one from the store, looked at again from time to time.
+//!
+//! The last good ruleset is kept when the store fails, when what lies there is broken, and when it is older than what is in use.
+//! One request asks the store while the others go on with what there is.
+
+mod load;
+mod turn;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+
+use jackstaff_core::{SharedRuleset, Timestamp};
+
+use crate::flag_header::Freshness;
+use crate::platform::Platform;
+use load::{Candidate, load};
+use turn::Turn;
+
+/// After a failure the store is asked again this soon, in milliseconds, or as soon as the cache time has it: one instance does not
+/// burden a store in trouble, and recovers within a second.
+const RETRY_MS: i64 = 1_000;
+
+/// The key under which the ruleset of `environment` lies in the store.
+#[must_use]
+pub fn store_key(environment: &str) -> String {
+    format!("rulesets/{environment}")
+}
+
+/// A ruleset to decide on.
+#[derive(Clone, Debug)]
+pub struct Supplied {
+    /// The ruleset.
+    pub ruleset: Arc<SharedRuleset>,
+    /// [`Freshness::Stale`] where the store, when last asked, had nothing that could replace or confirm it.
+    pub freshness: Freshness,
+    /// Seconds since the store last had exactly this ruleset.
+    pub age: u64,
+}
+
+/// There is no ruleset for an environment and there never was one, here: why, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsupplied(pub String);
+
+impl fmt::Display for Unsupplied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unsupplied {}
+
+/// The ruleset of one environment.
+#[derive(Debug, Default)]
+pub struct Supply {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    current: Option<Current>,
+    /// When the store was last asked.
+    asked: Option<Timestamp>,
+    /// Why it was asked in vain, the last time.
+    failure: Option<String>,
+    /// A request is asking the store.
+    busy: bool,
+    /// Requests that wait for the first ruleset.
+    waiting: Vec<Waker>,
+}
+
+#[derive(Clone, Debug)]
+struct Current {
+    ruleset: Arc<SharedRuleset>,
+    /// Of the bytes in the store.
+    fingerprint: u64,
+    /// When the store last had it.
+    confirmed: Timestamp,
+}
+
+impl Supply {
+    /// The ruleset of `environment`: the one at hand where the store was asked within `cache_ms`, else the one in the store, else the last
+    /// good one.
+    ///
+    /// # Errors
+    /// Where none was ever loaded, with the reason of the last attempt.
+    pub async fn get(
+        &self,
+        platform: &impl Platform,
+        environment: &str,
+        cache_ms: i64,
+    ) -> Result<Supplied, Unsupplied> {
+        loop {
+            let now = platform.now();
+            match self.turn(now, cache_ms) {
+                Turn::Use(supplied) => return Ok(supplied),
+                Turn::Ask { lease, current } => {
+                    let outcome = load(platform, &store_key(environment), current.as_ref()).await;
+                    if let Err(failure) = &outcome {
+                        platform.log(&format!("ruleset of `{environment}`: {failure}"));
+                    }
+                    return lease.finish(outcome, platform.now());
+                }
+                Turn::Wait(other) => {
+                    other.await;
+                    match self.after_waiting(now) {
+                        Some(result) => return result,
+                        // The request that asked was itself abandoned: somebody else must ask.
+                        None => continue,
+                    }
+                }
+            }
+        }
+    }
+
+    fn turn(&self, now: Timestamp, cache_ms: i64) -> Turn<'_> {
+        let mut state = self.lock();
+        if state.busy {
+            return match state.supplied(now) {
+                Some(supplied) => Turn::Use(supplied),
+                None => Turn::wait(self),
+            };
+        }
+        if let (Some(asked), Some(supplied)) = (state.asked, state.supplied(now)) {
+            let wait = if state.failure.is_some() { cache_ms.min(RETRY_MS) } else { cache_ms };
+            let passed = now.0.saturating_sub(asked.0);
+            // A clock that went back says nothing about how much time passed.
+            if (0..wait).contains(&passed) {
+                return Turn::Use(supplied);
+            }
+        }
+        state.busy = true;
+        let current = state.current.clone();
+        Turn::ask(self, current)
+    }
+
+    fn after_waiting(&self, now: Timestamp) -> Option<Result<Supplied, Unsupplied>> {
+        let state = self.lock();
+        match (state.supplied(now), &state.failure) {
+            (Some(supplied), _) => Some(Ok(supplied)),
+            (None, Some(failure)) => Some(Err(Unsupplied(failure.clone()))),
+            (None, None) => None,
+        }
+    }
+
+    fn finish(&self, outcome: Result<Candidate, String>, now: Timestamp) -> Result<Supplied, Unsupplied> {
+        let mut state = self.lock();
+        state.asked = Some(now);
+        match outcome {
+            Ok(candidate) => {
+                state.failure = None;
+                match candidate {
+                    Candidate::Same => {
+                        if let Some(current) = &mut state.current {
+                            current.confirmed = now;
+                        }
+                    }
+                    Candidate::New { ruleset, fingerprint } => {
+                        state.current = Some(Current { ruleset, fingerprint, confirmed: now });
+                    }
+                }
+            }
+            Err(failure) => state.failure = Some(failure),
+        }
+        state.supplied(now).ok_or_else(|| Unsupplied(state.failure.clone().unwrap_or_default()))
+    }
+
+    /// No code that can panic runs while the state is locked, and the lock is never held across an await.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn supplied(&self, now: Timestamp) -> Option<Supplied> {
+        let current = self.current.as_ref()?;
+        let age = now.0.saturating_sub(current.confirmed.0).max(0) / 1_000;
+        Some(Supplied {
+            ruleset: current.ruleset.clone(),
+            freshness: if self.failure.is_none() { Freshness::Fresh } else { Freshness::Stale },
+            age: u64::try_from(age).unwrap_or(0),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! What a deployment keeps between requests.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jackstaff_core::Timestamp;
+
+use crate::config::{Config, ConfigError};
+use crate::platform::Platform;
+use crate::ruleset_supply::{Supplied, Supply, Unsupplied};
+
+/// Settings are read again this often, in milliseconds, so that a revoked key ends within a minute where an instance lives long.
+const CONFIG_CACHE_MS: i64 = 60_000;
+
+/// One deployment: its platform, its settings and the rulesets in use. Shared by all requests of an instance.
+#[derive(Debug)]
+pub struct Service<P> {
+    platform: P,
+    config: Mutex<Option<(Timestamp, Arc<Config>)>>,
+    /// By environment. As many as the keys name.
+    supplies: Mutex<BTreeMap<String, Arc<Supply>>>,
+}
+
+/// Both maps stay whole whatever happens: every change is one assignment.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl<P: Platform> Service<P> {
+    /// A service on `platform` that has read nothing yet.
+    pub const fn new(platform: P) -> Self {
+        Self { platform, config: Mutex::new(None), supplies: Mutex::new(BTreeMap::new()) }
+    }
+
+    /// The platform.
+    pub const fn platform(&self) -> &P {
+        &self.platform
+    }
+
+    /// The settings. Where they cannot be read again, the ones in use stay; where they were changed into something unusable, the service
+    /// stops answering: keys that somebody meant to revoke do not stay.
+    ///
+    /// # Errors
+    /// Where they are unusable.
+    pub(crate) async fn config(&self) -> Result<Arc<Config>, ConfigError> {
+        let now = self.platform.now();
+        if let Some((read, config)) = &*lock(&self.config)
+            && (0..CONFIG_CACHE_MS).contains(&now.0.saturating_sub(read.0))
+        {
+            return Ok(config.clone());
+        }
+        match Config::load(&self.platform).await {
+            Ok(config) => {
+                let config = Arc::new(config);
+                *lock(&self.config) = Some((now, config.clone()));
+                Ok(config)
+            }
+            Err(error) => {
+                self.platform.log(&error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    /// The ruleset of `environment`.
+    ///
+    /// # Errors
+    /// Where none was ever loaded.
+    pub(crate) async fn ruleset(&self, environment: &str, cache_ms: i64) -> Result<Supplied, Unsupplied> {
+        let supply = {
+            let mut supplies = lock(&self.supplies);
+            match supplies.get(environment) {
+                Some(supply) => supply.clone(),
+                None => supplies.entry(environment.to_owned()).or_default().clone(),
+            }
+        };
+        supply.get(&self.platform, environment, cache_ms).await
+    }
+}
