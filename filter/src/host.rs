@@ -1,0 +1,136 @@
+//! Calls to the host: the few of the proxy-wasm ABI 0.2.1 that the filter needs, and one of WASI.
+//!
+//! The SDK's own wrappers panic on every status that they do not expect, and copy each header into memory of its own. These hand every
+//! status back as "it did not work", and read all headers from the one buffer that the host fills.
+
+#![allow(unsafe_code, reason = "calls across the module's border")]
+
+use std::ptr;
+
+use proxy_wasm::types::{BufferType, LogLevel, MapType};
+
+/// Every other status is a failure, also those that no version of the ABI names yet: so it is a number here, not the SDK's enum.
+const OK: u32 = 0;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
+    fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+    fn proxy_get_buffer_bytes(buffer: u32, start: usize, max_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_add_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
+    fn proxy_replace_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
+    fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
+}
+
+#[link(wasm_import_module = "wasi_snapshot_preview1")]
+unsafe extern "C" {
+    fn random_get(buffer: *mut u8, size: usize) -> u16;
+}
+
+/// Takes memory that the host allocated with the module's `proxy_on_memory_allocate`.
+///
+/// # Safety
+/// `data` is null or came from that function with this `size`, and nobody else has taken it.
+unsafe fn take(data: *mut u8, size: usize) -> Vec<u8> {
+    if data.is_null() || size == 0 {
+        return Vec::new();
+    }
+    // SAFETY: proxy_on_memory_allocate hands out boxed slices, whose capacity is their size.
+    unsafe { Vec::from_raw_parts(data, size, size) }
+}
+
+/// Writes a line to the log. Where the host refuses it there is nobody to tell.
+pub(crate) fn log(level: LogLevel, message: &str) {
+    // SAFETY: the pointer and the size are those of a live string.
+    unsafe { proxy_log(level as u32, message.as_ptr(), message.len()) };
+}
+
+/// The plugin configuration; empty where none was given.
+pub(crate) fn plugin_configuration() -> Option<Vec<u8>> {
+    /// As the SDK has it: the plugin has no configuration.
+    const NOT_FOUND: u32 = 1;
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the host writes a pointer and a size to where these point.
+    let status = unsafe {
+        proxy_get_buffer_bytes(BufferType::PluginConfiguration as u32, 0, usize::MAX, &raw mut data, &raw mut size)
+    };
+    match status {
+        // SAFETY: the host has just allocated it.
+        OK => Some(unsafe { take(data, size) }),
+        NOT_FOUND => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+/// Milliseconds since 1970; 0 where the host has no clock.
+pub(crate) fn now_millis() -> i64 {
+    let mut nanoseconds = 0_u64;
+    // SAFETY: the host writes one number to where this points.
+    unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) };
+    i64::try_from(nanoseconds / 1_000_000).unwrap_or(i64::MAX)
+}
+
+/// Bits from the host's source of randomness.
+pub(crate) fn random() -> Option<[u8; 16]> {
+    let mut bits = [0; 16];
+    // SAFETY: the buffer has this size.
+    let status = unsafe { random_get(bits.as_mut_ptr(), bits.len()) };
+    (status == 0).then_some(bits)
+}
+
+/// Adds a header beside those of its name.
+pub(crate) fn add(map: MapType, name: &str, value: &[u8]) -> bool {
+    // SAFETY: the pointers and sizes are those of live slices.
+    unsafe { proxy_add_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) == OK }
+}
+
+/// Puts a header in the place of all of its name.
+pub(crate) fn replace(map: MapType, name: &str, value: &[u8]) -> bool {
+    // SAFETY: the pointers and sizes are those of live slices.
+    unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) == OK }
+}
+
+/// Removes all headers of a name.
+pub(crate) fn remove(map: MapType, name: &[u8]) -> bool {
+    // SAFETY: the pointer and the size are those of a live slice.
+    unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) == OK }
+}
+
+/// All headers, in the form in which the host hands them over: the number of pairs, the sizes of each name and value, then the bytes, each
+/// name and value followed by a NUL. Numbers are 32 bits, little-endian.
+pub(crate) struct HeaderMap(Vec<u8>);
+
+impl HeaderMap {
+    /// Reads a map; an empty one where the host does not give it.
+    pub(crate) fn get(map: MapType) -> Self {
+        let (mut data, mut size) = (ptr::null_mut(), 0);
+        // SAFETY: the host writes a pointer and a size to where these point.
+        let status = unsafe { proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size) };
+        // SAFETY: the host has just allocated it.
+        Self(if status == OK { unsafe { take(data, size) } } else { Vec::new() })
+    }
+
+    /// The pairs, as far as the bytes make sense.
+    pub(crate) fn pairs(&self) -> Vec<(&[u8], &[u8])> {
+        self.read().unwrap_or_default()
+    }
+
+    fn read(&self) -> Option<Vec<(&[u8], &[u8])>> {
+        let (count, rest) = self.0.split_first_chunk()?;
+        let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
+        let (sizes, mut bytes) = rest.split_at_checked(count.checked_mul(8)?)?;
+        let mut part = |size: u32| {
+            let (part, after) = bytes.split_at_checked(usize::try_from(size).ok()?)?;
+            bytes = after.split_first()?.1;
+            Some(part)
+        };
+        let (sizes, _) = sizes.as_chunks::<4>();
+        let (sizes, _) = sizes.as_chunks::<2>();
+        let mut pairs = Vec::with_capacity(count);
+        for [name, value] in sizes {
+            pairs.push((part(u32::from_le_bytes(*name))?, part(u32::from_le_bytes(*value))?));
+        }
+        Some(pairs)
+    }
+}

@@ -1,0 +1,166 @@
+//! The plugin configuration of the Envoy filter: JSON, every part of it optional.
+//!
+//! What it says is checked here, once, so that a request meets no surprise. Unknown members are refused: a misspelt one would otherwise be
+//! a setting that silently does nothing.
+
+mod check;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::identity::{Attribute, ContextHeader, Source};
+
+/// The byte budget of the flag header unless the configuration says otherwise: half of the 8 KB that common servers allow all headers
+/// of a request together.
+pub const DEFAULT_HEADER_BYTES: usize = 4_096;
+/// What the budget may be at most: Envoy itself takes no more than 60 KiB of headers in a request.
+pub const MAX_HEADER_BYTES: usize = 60 * 1_024;
+/// Flags that may have a header of their own: Envoy takes 100 headers in a request, and other filters add some too.
+pub const MAX_OWN_HEADERS: usize = 50;
+
+/// A plugin configuration, checked.
+#[derive(Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct FilterConfig<'a> {
+    /// A ruleset's source as a JSON object, or a snapshot in base64 as a string. Without one, no flags are decided, and forged headers are
+    /// removed all the same.
+    #[serde(borrow)]
+    pub ruleset: Option<&'a RawValue>,
+    /// The keys of the flags to send; all of the ruleset's when absent.
+    pub flags: Option<Vec<String>>,
+    /// Where the user's id is looked for: the first source that has one is taken.
+    pub identity: Vec<Source>,
+    /// Headers that are attributes of the user.
+    pub attributes: Vec<Attribute>,
+    /// A header with a whole user, set by something in front that is trusted.
+    pub context: Option<ContextHeader>,
+    /// The names of the headers that are sent.
+    pub headers: HeaderNames,
+    /// Headers with the plain value of one flag each, by flag key.
+    pub per_flag_headers: BTreeMap<String, String>,
+    /// Whether each member of the flag header names its variant.
+    pub variants: bool,
+    /// The byte budget of the flag header.
+    pub max_header_bytes: usize,
+    /// The name of the environment that this ruleset belongs to. Only the test facility needs it.
+    pub environment: Option<String>,
+    /// A header that sets the clock and picks variants, for tests. Only allowed in an environment whose name starts with `test`.
+    pub test: Option<TestHeader>,
+}
+
+impl Default for FilterConfig<'_> {
+    fn default() -> Self {
+        Self {
+            ruleset: None,
+            flags: None,
+            identity: Vec::new(),
+            attributes: Vec::new(),
+            context: None,
+            headers: HeaderNames::default(),
+            per_flag_headers: BTreeMap::new(),
+            variants: false,
+            max_header_bytes: DEFAULT_HEADER_BYTES,
+            environment: None,
+            test: None,
+        }
+    }
+}
+
+/// The names of the headers that every request gets.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct HeaderNames {
+    /// The flags.
+    pub flags: String,
+    /// The digest of the flags.
+    pub key: String,
+    /// How good they are.
+    pub status: String,
+}
+
+impl Default for HeaderNames {
+    fn default() -> Self {
+        Self { flags: "x-flags".to_owned(), key: "x-flags-key".to_owned(), status: "x-flags-status".to_owned() }
+    }
+}
+
+/// The test facility.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestHeader {
+    /// The header that carries `{"now": "<RFC 3339>", "overrides": {"<decision id>": "<variant id>"}}`.
+    pub header: String,
+}
+
+/// Something in a configuration that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigError {
+    /// Where: a JSON path such as `$.identity[0].anonymous.max_age`.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl ConfigError {
+    /// An error at `path`.
+    pub(crate) fn new(path: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { path: path.into(), message: message.into(), remedy: remedy.into() }
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "error at {}: {} ({})", self.path, self.message, self.remedy)
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl<'a> FilterConfig<'a> {
+    /// Reads a configuration. No bytes at all are an empty configuration. Header names are put in lower case.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, where it is JSON of the right shape; else the first thing.
+    pub fn parse(json: &'a [u8]) -> Result<Self, Vec<ConfigError>> {
+        if json.trim_ascii().is_empty() {
+            return Ok(Self::default());
+        }
+        if !json.trim_ascii_start().starts_with(b"{") {
+            // serde would take a list for a struct.
+            return Err(vec![ConfigError::new(
+                "$",
+                "is no JSON object",
+                "give the configuration as a google.protobuf.StringValue that holds a JSON object",
+            )]);
+        }
+        let mut input = serde_json::Deserializer::from_slice(json);
+        let mut config: Self =
+            serde_path_to_error::deserialize(&mut input).map_err(|error| vec![unreadable(&error)])?;
+        input.end().map_err(|error| {
+            vec![ConfigError::new("$", error.to_string(), "remove what stands behind the JSON object")]
+        })?;
+        config.normalise();
+        let errors = config.check();
+        if errors.is_empty() { Ok(config) } else { Err(errors) }
+    }
+}
+
+fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> ConfigError {
+    let path = error.path().to_string();
+    let path = match path.as_str() {
+        "." | "?" => "$".to_owned(),
+        path => format!("$.{path}"),
+    };
+    let message = error.inner().to_string();
+    let remedy =
+        if message.starts_with("unknown") { "remove it or correct its spelling" } else { "correct this value" };
+    ConfigError::new(path, message, remedy)
+}
+
+#[cfg(test)]
+mod tests;

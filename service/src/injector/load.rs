@@ -1,0 +1,109 @@
+//! From a checked configuration to a ruleset that is ready to decide.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jackstaff_core::{CompileOptions, Diagnostic, FlagIndex, Ruleset, SharedRuleset, compile, is_snapshot};
+use serde_json::value::RawValue;
+
+use super::Loaded;
+use crate::filter_config::{ConfigError, FilterConfig};
+use crate::flag_header::{self, FlagHeader, Freshness, Options, collisions};
+
+/// Defects of a ruleset that are reported one by one; the rest is counted. They go to the log of every worker.
+const MAX_NOTICES: usize = 20;
+
+/// A ruleset that came with the configuration is as old as the configuration itself.
+const AGE: u64 = 0;
+
+pub(super) fn load(config: &FilterConfig<'_>, notices: &mut Vec<String>) -> Result<Option<Loaded>, Vec<ConfigError>> {
+    let Some(source) = config.ruleset else {
+        notices.push(
+            "warning at $.ruleset: absent, so no flags are decided; forged headers are removed (give the source as a JSON object)"
+                .to_owned(),
+        );
+        return Ok(None);
+    };
+    let mut found = Vec::new();
+    let ruleset = open(source, &mut found)?;
+    let header = header(ruleset.get(), config, &mut found);
+    let more = found.len().saturating_sub(MAX_NOTICES);
+    notices.extend(found.into_iter().take(MAX_NOTICES));
+    if more > 0 {
+        notices.push(format!("warning at $.ruleset: {more} more (`jackstaff check` shows all)"));
+    }
+    let status = flag_header::status(Freshness::Fresh, ruleset.get(), AGE);
+    Ok(Some(Loaded { ruleset, header, status }))
+}
+
+fn open(source: &RawValue, notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<ConfigError>> {
+    let refuse = |message: String, remedy: &str| vec![ConfigError::new("$.ruleset", message, remedy)];
+    let bytes = match source.get().as_bytes().first() {
+        Some(b'{') => return compiled(source.get().as_bytes(), notices),
+        Some(b'"') => {
+            let text: String = serde_json::from_str(source.get())
+                .map_err(|error| refuse(error.to_string(), "give a snapshot as base64 text"))?;
+            STANDARD.decode(text.trim()).map_err(|error| {
+                refuse(
+                    format!("is no base64: {error}"),
+                    "encode a snapshot as with `base64 -w0`, or give the source itself",
+                )
+            })?
+        }
+        _ => {
+            return Err(refuse(
+                "is neither a JSON object nor a string".to_owned(),
+                "give the ruleset's source as an object, or a snapshot as base64 text",
+            ));
+        }
+    };
+    if is_snapshot(&bytes) {
+        return SharedRuleset::verify(bytes)
+            .map_err(|error| refuse(error.to_string(), "see `jackstaff compile --help`"));
+    }
+    compiled(&bytes, notices)
+}
+
+fn compiled(source: &[u8], notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<ConfigError>> {
+    let in_ruleset = |diagnostic: &Diagnostic| {
+        let path = format!("$.ruleset{}", diagnostic.path.strip_prefix('$').unwrap_or(&diagnostic.path));
+        ConfigError::new(path, diagnostic.message.clone(), diagnostic.remedy.clone())
+    };
+    let compiled = compile(source, &CompileOptions::default())
+        .map_err(|found| found.iter().map(in_ruleset).collect::<Vec<_>>())?;
+    notices.extend(compiled.diagnostics.iter().map(|diagnostic| {
+        let ConfigError { path, message, remedy } = in_ruleset(diagnostic);
+        format!("{} at {path}: {message} ({remedy})", diagnostic.severity.as_str())
+    }));
+    SharedRuleset::open(compiled.snapshot).map_err(|error| {
+        vec![ConfigError::new("$.ruleset", error.to_string(), "report this: a compiled ruleset must open")]
+    })
+}
+
+fn header(ruleset: &Ruleset<'_>, config: &FilterConfig<'_>, notices: &mut Vec<String>) -> FlagHeader {
+    let mut find = |path: String, key: &str| {
+        let flag = ruleset.find(key);
+        if flag.is_none() {
+            notices
+                .push(format!("warning at {path}: the ruleset has no flag `{key}` (it is skipped until there is one)"));
+        }
+        flag
+    };
+    let selected: Vec<FlagIndex> = match &config.flags {
+        None => ruleset.flags().collect(),
+        Some(keys) => keys.iter().enumerate().filter_map(|(at, key)| find(format!("$.flags[{at}]"), key)).collect(),
+    };
+    let own: Vec<_> = config
+        .per_flag_headers
+        .iter()
+        .filter_map(|(key, header)| Some((find(format!("$.per_flag_headers.{key}"), key)?, header.clone())))
+        .collect();
+    let keys = selected.iter().filter_map(|&flag| ruleset.flag(flag)).map(|flag| flag.key);
+    notices.extend(collisions(keys).iter().map(|collision| {
+        format!(
+            "error at $.ruleset: the flags {:?} would all be `{}` in the flag header, and only the first is sent (rename the others)",
+            collision.flags, collision.member
+        )
+    }));
+    let options = Options { variants: config.variants, max_bytes: config.max_header_bytes };
+    FlagHeader::new(ruleset, selected, own, options)
+}

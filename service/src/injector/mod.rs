@@ -1,0 +1,161 @@
+//! What the Envoy filter does to a request, apart from Envoy: forged headers out, flags in.
+
+mod guard;
+mod load;
+mod test_control;
+
+use std::borrow::Cow;
+
+use jackstaff_core::{Context, SharedRuleset, Timestamp, source::devcycle};
+
+pub(crate) use self::guard::folded;
+pub use self::test_control::{TestControl, TestControlError};
+use crate::filter_config::{ConfigError, FilterConfig, HeaderNames};
+use crate::flag_header::{FlagHeader, Freshness, write_counts};
+use crate::identity::{Attribute, ContextHeader, Headers, Identity, Source, context_json, first, identify};
+use guard::Guard;
+
+/// The request that is worked on, and what its platform gives.
+pub trait Exchange {
+    /// The time now. Asked once at most.
+    fn now(&mut self) -> Timestamp;
+    /// Bits that nobody can foresee, or nothing when there are none to be had.
+    fn random(&mut self) -> Option<[u8; 16]>;
+    /// Removes every copy of a request header.
+    fn remove(&mut self, name: &[u8]);
+    /// Puts one value in the place of every copy of a request header.
+    fn set(&mut self, name: &str, value: &[u8]);
+}
+
+/// A plugin configuration at work.
+#[derive(Debug)]
+pub struct Injector {
+    loaded: Option<Loaded>,
+    guard: Guard,
+    identity: Vec<Source>,
+    attributes: Vec<Attribute>,
+    context: Option<ContextHeader>,
+    names: HeaderNames,
+    test: Option<String>,
+    /// The status header's value, kept for its memory.
+    status: String,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    ruleset: SharedRuleset,
+    header: FlagHeader,
+    status: String,
+}
+
+impl Injector {
+    /// Takes a plugin configuration, and tells what its owner should know: one line each, with a path and a remedy.
+    ///
+    /// # Errors
+    /// Where the configuration cannot be used; the one before should then stay.
+    pub fn new(config: &[u8]) -> Result<(Self, Vec<String>), Vec<ConfigError>> {
+        let config = FilterConfig::parse(config)?;
+        let mut notices = Vec::new();
+        let loaded = load::load(&config, &mut notices)?;
+        let names = [&config.headers.flags, &config.headers.key, &config.headers.status];
+        let guard = Guard::new(
+            names
+                .into_iter()
+                .chain(config.per_flag_headers.values())
+                .chain(config.context.iter().map(|context| &context.header))
+                .chain(config.test.iter().map(|test| &test.header))
+                .map(String::as_str),
+        );
+        let injector = Self {
+            loaded,
+            guard,
+            identity: config.identity,
+            attributes: config.attributes,
+            context: config.context,
+            names: config.headers,
+            test: config.test.map(|test| test.header),
+            status: String::new(),
+        };
+        Ok((injector, notices))
+    }
+
+    /// How many flags the ruleset has, or nothing without a ruleset.
+    #[must_use]
+    pub fn flags(&self) -> Option<usize> {
+        self.loaded.as_ref().map(|loaded| loaded.ruleset.get().len())
+    }
+
+    /// What the status header says when nothing goes wrong.
+    #[must_use]
+    pub fn usual_status(&self) -> &str {
+        self.loaded.as_ref().map_or(Freshness::None.as_str(), |loaded| &loaded.status)
+    }
+
+    /// Removes the headers that clients may not send. Also meant for trailers, which some applications add to the headers.
+    pub fn strip(&self, headers: &Headers<'_>, exchange: &mut impl Exchange) {
+        for (at, (name, _)) in headers.iter().enumerate() {
+            // One removal takes every copy of a name.
+            if self.guard.forbids(name) && !headers.iter().take(at).any(|(earlier, _)| earlier == name) {
+                exchange.remove(name);
+            }
+        }
+    }
+
+    /// Decides the flags for a request and puts them into its headers. Returns the value of a `Set-Cookie` for the response, where the
+    /// user got a new id.
+    pub fn inject(&mut self, headers: &Headers<'_>, exchange: &mut impl Exchange) -> Option<String> {
+        self.strip(headers, exchange);
+        let Some(loaded) = &mut self.loaded else {
+            exchange.set(&self.names.status, Freshness::None.as_str().as_bytes());
+            return None;
+        };
+        let json = self.context.as_ref().and_then(|header| trusted(headers, &header.header));
+        let trusted = json.as_deref().and_then(|json| devcycle::parse_user(json).ok());
+        let mut set_cookie = None;
+        let mut context = match trusted {
+            Some(context) => context,
+            None => match identify(&self.identity, headers, || exchange.random()) {
+                Some(Identity { id, set_cookie: cookie }) => {
+                    set_cookie = cookie;
+                    Context::new(id)
+                }
+                None => Context::anonymous(),
+            },
+        };
+        for attribute in &self.attributes {
+            attribute.apply(headers, &mut context);
+        }
+        let control = self.test.as_ref().and_then(|name| first(headers, name)).map(TestControl::parse);
+        let control = control.and_then(Result::ok).unwrap_or_default();
+        let now = control.now.unwrap_or_else(|| exchange.now());
+        let overrides = control.overrides();
+        let ruleset = loaded.ruleset.get();
+        let mut session = ruleset.session(&context, now).with_overrides(&overrides);
+        let counts = loaded.header.write(ruleset, &mut session, |name, value| exchange.set(name, value.as_bytes()));
+        if !loaded.header.text().is_empty() {
+            exchange.set(&self.names.flags, loaded.header.text().as_bytes());
+        }
+        exchange.set(&self.names.key, &loaded.header.key());
+        let status = if counts.errors == 0 && counts.omitted == 0 {
+            &loaded.status
+        } else {
+            self.status.clone_from(&loaded.status);
+            write_counts(&mut self.status, counts.errors, counts.omitted);
+            &self.status
+        };
+        exchange.set(&self.names.status, status.as_bytes());
+        set_cookie
+    }
+}
+
+/// The user that a trusted proxy names. With a second copy of the header somebody else has named one too, and neither can be trusted.
+fn trusted<'h>(headers: &Headers<'h>, name: &str) -> Option<Cow<'h, [u8]>> {
+    let mut copies = headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name.as_bytes()));
+    match (copies.next(), copies.next()) {
+        (Some((_, value)), None) => context_json(value),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! The test facility: a request says what time it is and which variants it gets.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use jackstaff_core::Timestamp;
+use serde::Deserialize;
+
+/// What the test header asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TestControl<'h> {
+    /// The time for this request.
+    pub now: Option<Timestamp>,
+    /// Variant ids by decision id.
+    variants: BTreeMap<Cow<'h, str>, Cow<'h, str>>,
+}
+
+/// Why a test header says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TestControlError(String);
+
+impl fmt::Display for TestControlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for TestControlError {}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire<'h> {
+    now: Option<String>,
+    #[serde(default, borrow)]
+    overrides: BTreeMap<Cow<'h, str>, Cow<'h, str>>,
+}
+
+impl<'h> TestControl<'h> {
+    /// Reads `{"now": "<RFC 3339>", "overrides": {"<decision id>": "<variant id>"}}`, both parts optional.
+    ///
+    /// # Errors
+    /// Where it is something else.
+    pub fn parse(value: &'h [u8]) -> Result<Self, TestControlError> {
+        let refuse = |error: &dyn fmt::Display| TestControlError(error.to_string());
+        let wire: Wire<'h> = serde_json::from_slice(value).map_err(|error| refuse(&error))?;
+        let now = match wire.now {
+            None => None,
+            Some(text) => {
+                let time: jiff::Timestamp = text.parse().map_err(|_| refuse(&"`now` is no time as in RFC 3339"))?;
+                Some(Timestamp(time.as_millisecond()))
+            }
+        };
+        Ok(Self { now, variants: wire.overrides })
+    }
+
+    /// The variants in the form that decisions take them.
+    #[must_use]
+    pub fn overrides(&self) -> Vec<(&str, &str)> {
+        self.variants.iter().map(|(decision, variant)| (&**decision, &**variant)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sets_the_clock_and_variants() {
+        let json = br#"{"now":"1970-01-01T00:00:01.5Z","overrides":{"d":"v"}}"#;
+        let control = TestControl::parse(json).unwrap();
+        assert_eq!(control.now, Some(Timestamp(1_500)));
+        assert_eq!(control.overrides(), [("d", "v")]);
+        assert_eq!(TestControl::parse(b"{}").unwrap(), TestControl::default());
+        for bad in [&b""[..], b"[]", b"{\"now\":\"noon\"}", b"{\"time\":1}", b"\xff"] {
+            TestControl::parse(bad).unwrap_err();
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Requests through the filter's logic, without a host.
+
+use super::*;
+
+/// A flag `nav` that is on for everyone, and `who` that is on for the user `u-1` and for Canada.
+const RULESET: &str = r#"{"project":{"_id":"p","key":"p","settings":{}},"environment":{"_id":"e","key":"e"},
+  "variables":[{"_id":"v1","key":"nav","type":"Boolean"},{"_id":"v2","key":"who","type":"String"}],
+  "features":[
+    {"_id":"f1","key":"nav","type":"release","variations":[{"_id":"on","key":"on","name":"On","variables":[{"_var":"v1","value":true}]},{"_id":"off","key":"off","name":"Off","variables":[{"_var":"v1","value":false}]}],
+      "configuration":{"_id":"c1","targets":[{"_id":"t1","_audience":{"_id":"a1","filters":{"operator":"and","filters":[{"type":"all"}]}},"distribution":[{"_variation":"on","percentage":1}]}]}},
+    {"_id":"f2","key":"who","type":"release","variations":[{"_id":"id","key":"id","name":"Id","variables":[{"_var":"v2","value":"é"}]}],
+      "configuration":{"_id":"c2","targets":[{"_id":"t2","_audience":{"_id":"a2","filters":{"operator":"or","filters":[
+        {"type":"user","subType":"user_id","comparator":"=","values":["u-1"]},{"type":"user","subType":"country","comparator":"=","values":["CA"]}]}},"distribution":[{"_variation":"id","percentage":1}]}]}}]}"#;
+
+#[derive(Default)]
+struct Request {
+    headers: Vec<(String, Vec<u8>)>,
+    removals: usize,
+}
+
+impl Exchange for Request {
+    fn now(&mut self) -> Timestamp {
+        Timestamp(0)
+    }
+    fn random(&mut self) -> Option<[u8; 16]> {
+        Some([0xab; 16])
+    }
+    fn remove(&mut self, name: &[u8]) {
+        self.removals += 1;
+        self.headers.retain(|(given, _)| given.as_bytes() != name);
+    }
+    fn set(&mut self, name: &str, value: &[u8]) {
+        self.headers.retain(|(given, _)| given != name);
+        self.headers.push((name.to_owned(), value.to_vec()));
+    }
+}
+
+impl Request {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| std::str::from_utf8(value).unwrap())
+    }
+}
+
+fn injector(rest: &str) -> Injector {
+    let (injector, notices) = Injector::new(format!(r#"{{"ruleset":{RULESET}{rest}}}"#).as_bytes()).unwrap();
+    assert_eq!(notices, [""; 0]);
+    injector
+}
+
+fn send(injector: &mut Injector, headers: &[(&str, &[u8])]) -> (Request, Option<String>) {
+    let mut request = Request {
+        headers: headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect(),
+        removals: 0,
+    };
+    let given: Vec<_> = headers.iter().map(|(name, value)| (name.as_bytes(), *value)).collect();
+    let cookie = injector.inject(&given, &mut request);
+    (request, cookie)
+}
+
+#[test]
+fn the_user_decides_the_flags() {
+    let mut injector = injector(r#","identity":[{"header":"x-user"}],"per_flag_headers":{"who":"x-who"}"#);
+    let (request, cookie) = send(&mut injector, &[("x-user", b"u-1")]);
+    assert_eq!(request.get("x-flags"), Some(r#"nav, who=%"%c3%a9""#));
+    assert_eq!(request.get("x-who"), Some("%C3%A9"));
+    assert_eq!(request.get("x-flags-status"), Some(injector.usual_status()));
+    assert_eq!((request.removals, cookie), (0, None));
+    let (other, _) = send(&mut injector, &[("x-user", b"u-2")]);
+    assert_eq!((other.get("x-flags"), other.get("x-who")), (Some("nav"), None));
+    assert_ne!(other.get("x-flags-key"), request.get("x-flags-key"));
+}
+
+#[test]
+fn forged_headers_go_in_every_spelling_with_and_without_a_ruleset() {
+    let forged: [(&str, &[u8]); 7] = [
+        ("x-flags", b"a"),
+        ("X-Flags", b"b"),
+        ("x_flags", b"c"),
+        ("x-flags", b"d"),
+        ("x-flags_key", b"e"),
+        ("x-flags-status", b"f"),
+        ("x-other", b"stays"),
+    ];
+    let (request, _) = send(&mut injector(r#","flags":[]"#), &forged);
+    let names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["x-other", "x-flags-key", "x-flags-status"]);
+    assert_eq!(request.removals, 5, "one for each spelling");
+    let (mut none, notices) = Injector::new(b"").unwrap();
+    assert_eq!(notices.len(), 1);
+    let (request, _) = send(&mut none, &forged);
+    assert_eq!(request.headers, [("x-other".into(), b"stays".to_vec()), ("x-flags-status".into(), b"none".to_vec())]);
+}
+
+#[test]
+fn a_trusted_context_names_the_user_and_does_not_go_on() {
+    let mut injector = injector(r#","identity":[{"header":"x-user"}],"context":{"header":"x-ctx","trusted":true}"#);
+    let mut flags = |headers: &[(&str, &[u8])]| {
+        let (request, _) = send(&mut injector, headers);
+        assert_eq!((request.get("x-ctx"), request.get("x_ctx")), (None, None));
+        request.get("x-flags").unwrap().len() > "nav".len()
+    };
+    let user: &[u8] = br#"{"user_id":"u-9","country":"CA"}"#;
+    assert!(flags(&[("x-ctx", user)]));
+    assert!(flags(&[("x-ctx", b"eyJ1c2VyX2lkIjoidS0xIn0")]), "in base64");
+    assert!(!flags(&[("x_ctx", user)]), "another spelling is nobody's");
+    assert!(!flags(&[("x-ctx", user), ("x-user", b"u-2"), ("x-ctx", user)]), "one of two was forged");
+    assert!(flags(&[("x-ctx", b"{"), ("x-user", b"u-1")]), "else the other sources count");
+}
+
+#[test]
+fn attributes_come_from_listed_headers_only() {
+    let attributes = r#","attributes":[{"header":"x-country","name":"country","scope":"profile"}]"#;
+    let mut injector = injector(attributes);
+    assert!(send(&mut injector, &[("x-country", b"CA")]).0.get("x-flags").unwrap().contains("who"));
+    assert!(!send(&mut injector, &[("x-land", b"CA")]).0.get("x-flags").unwrap().contains("who"));
+}
+
+#[test]
+fn a_new_anonymous_user_gets_a_cookie() {
+    let mut injector = injector(r#","identity":[{"anonymous":{}}]"#);
+    let (_, cookie) = send(&mut injector, &[]);
+    assert!(cookie.unwrap().starts_with(&format!("jackstaff_id={};", "ab".repeat(16))));
+    assert_eq!(send(&mut injector, &[("cookie", b"jackstaff_id=u-1")]).1, None);
+}
+
+#[test]
+fn the_test_header_picks_variants_where_it_is_allowed() {
+    let control: (&str, &[u8]) = ("x-t", br#"{"overrides":{"f1":"off"}}"#);
+    let (request, _) = send(&mut injector(r#","environment":"test","test":{"header":"x-t"}"#), &[control]);
+    assert_eq!((request.get("x-flags"), request.get("x-t")), (Some("nav=?0"), None));
+    let (request, _) = send(&mut injector(""), &[control]);
+    assert_eq!(request.get("x-flags"), Some("nav"));
+}
+
+#[test]
+fn what_does_not_fit_is_in_the_status() {
+    let mut injector = injector(r#","identity":[{"header":"x-user"}],"max_header_bytes":3"#);
+    let (request, _) = send(&mut injector, &[("x-user", b"u-1")]);
+    assert_eq!(request.get("x-flags"), Some("nav"));
+    assert_eq!(request.get("x-flags-status"), Some(format!("{};omitted=1", injector.usual_status()).as_str()));
+    assert_eq!(send(&mut injector, &[]).0.get("x-flags-status"), Some(injector.usual_status()));
+}
+
+#[test]
+fn a_snapshot_in_base64_is_a_ruleset_too() {
+    use base64::Engine as _;
+    let compiled =
+        jackstaff_core::compile(RULESET.as_bytes(), &jackstaff_core::CompileOptions { revision: 12 }).unwrap();
+    let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
+    let with = |text: String| Injector::new(format!(r#"{{"ruleset":"{text}"}}"#).as_bytes());
+    assert_eq!(with(encode(&compiled.snapshot)).unwrap().0.usual_status(), "fresh;rev=\"12\";age=0");
+    assert_eq!(with(encode(RULESET.as_bytes())).unwrap().0.flags(), Some(2));
+    let mut damaged = compiled.snapshot;
+    *damaged.last_mut().unwrap() ^= 1;
+    for bad in [encode(&damaged), "?".into(), encode(b"[]"), String::new()] {
+        assert!(with(bad).unwrap_err()[0].path.starts_with("$.ruleset"));
+    }
+}
+
+#[test]
+fn what_is_odd_is_told_and_a_ruleset_of_nonsense_refused() {
+    let odd = format!(r#"{{"ruleset":{RULESET},"flags":["nav","gone"],"per_flag_headers":{{"gone":"x-g"}}}}"#);
+    let (injector, notices) = Injector::new(odd.as_bytes()).unwrap();
+    assert_eq!(injector.flags(), Some(2));
+    assert_eq!(notices.len(), 2, "{notices:?}");
+    assert!(notices[0].contains("$.flags[1]") && notices[1].contains("$.per_flag_headers.gone"), "{notices:?}");
+    for bad in ["7", "[]", "{}", "{\"project\":1}"] {
+        Injector::new(format!(r#"{{"ruleset":{bad}}}"#).as_bytes()).unwrap_err();
+    }
+}
