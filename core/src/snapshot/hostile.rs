@@ -1,5 +1,7 @@
 //! Snapshots that no compiler writes: every reference is followed as far as it can lead, and each session still ends.
 
+#![allow(clippy::disallowed_methods, reason = "that it ends in time is what is tested")]
+
 use std::time::{Duration, Instant};
 
 use super::layout::{
@@ -11,13 +13,18 @@ use crate::evaluate::{Comparator, MAX_STEPS, Test};
 use crate::source::devcycle::Details;
 use crate::{ConditionView, Context, FaultKind, NoVisitor, Scope, Timestamp, Value, Visitor};
 
-/// Records per table. Unbounded, the smallest of the cases below would take this to the third power: hours.
+/// Records in most tables. Unbounded, most cases below take this to the second or third power times [`WALKED`]: hours.
 const RECORDS: u32 = 4_000;
 
 /// A session takes some 20 ms; a test build on a busy machine gets far more.
 const LIMIT: Duration = Duration::from_secs(20);
 
 const EVERYTHING: Range = Range { start: 0, len: RECORDS };
+
+/// Records in the tables that are walked as a whole, once per reference.
+const WALKED: u32 = 200_000;
+
+const WALK: Range = Range { start: 0, len: WALKED };
 
 /// A snapshot in which every range spans all of its table, with `condition` in every place.
 fn overlapping(condition: Condition, adapt: impl FnOnce(&mut Builder)) -> Vec<u8> {
@@ -39,24 +46,43 @@ fn overlapping(condition: Condition, adapt: impl FnOnce(&mut Builder)) -> Vec<u8
             opt_in: 1,
             ..Decision::default()
         });
-        builder.rules.push(Rule { splits: EVERYTHING, split_count: 1, ..Rule::default() });
-        builder.rollouts.push(Rollout { scheduled: 0, start: 0.0, percentage: 0.0, stages: EVERYTHING });
-        builder.stages.push(Stage { date: 0.0, percentage: 0.0, discrete: 1 });
-        builder.splits.push(Split { upto: 0.0, variant: 0, variant_id: text });
-        builder.variants.push(Variant { assignments: EVERYTHING, ..Variant::default() });
-        builder.assignments.push(Assignment { flag: u32::MAX, value: 0 });
+        builder.rules.push(Rule { splits: WALK, split_count: 1, ..Rule::default() });
+        builder.rollouts.push(Rollout { scheduled: 0, start: 0.0, percentage: 0.0, stages: WALK });
+        builder.variants.push(Variant { assignments: WALK, ..Variant::default() });
         builder.values.push(Literal { kind: LiteralKind::String as u8, text, number: 1.0 });
-        builder.conditions.push(Condition { operands: EVERYTHING, ..condition });
+        builder.conditions.push(condition);
         builder.operands.push(Literal { kind: LiteralKind::String as u8, text, number: 1.0 });
-        builder.parts.push(0.0);
         builder.segments.push(i);
     }
+    builder.stages = vec![Stage { date: 0.0, percentage: 0.0, discrete: 1 }; WALKED as usize];
+    builder.splits = vec![Split { upto: 0.0, variant: 0, variant_id: text }; WALKED as usize];
+    builder.assignments = vec![Assignment { flag: u32::MAX, value: 0 }; WALKED as usize];
+    builder.parts = vec![0.0; WALKED as usize];
     adapt(&mut builder);
     builder.finish()
 }
 
+/// Costs one step.
+const ALWAYS: Condition = Condition {
+    test: Test::Always as u8,
+    comparator: 0,
+    detail: 0,
+    has_operands: 0,
+    name: Text { start: 0, len: 0 },
+    name_hash: 0,
+    operands: Range { start: 0, len: 0 },
+};
+
 fn all_text(builder: &Builder) -> Text {
     builder.values.first().map(|value| value.text).unwrap()
+}
+
+/// A user of whom no single look-up costs anything.
+fn short_user() -> Context<'static> {
+    Context::new("a")
+        .with(Scope::Profile, "email", Value::String("a".into()))
+        .with(Scope::Profile, "appVersion", Value::String("0".into()))
+        .with(Scope::Custom, "plan", Value::String("a".into()))
 }
 
 /// The longest user that is at all likely to come through a web server.
@@ -78,19 +104,23 @@ impl Visitor for Count {
     }
 }
 
-/// One session that asks for every flag ends in time, with a fault that says so.
+/// A session that asks for every flag ends in time, with a fault that says so, whoever the user is.
 fn ends(bytes: &[u8]) {
+    ends_for(bytes, &short_user());
+    ends_for(bytes, &long_user());
+}
+
+fn ends_for(bytes: &[u8], context: &Context<'_>) {
     let ruleset = Ruleset::verify(bytes).unwrap();
-    let context = long_user();
     let began = Instant::now();
-    let mut session = ruleset.session(&context, Timestamp(1));
+    let mut session = ruleset.session(context, Timestamp(1));
     let mut count = Count::default();
     let faults: Vec<_> = ruleset.flags().map(|flag| session.evaluate(flag, &mut count).fault.map(|f| f.kind)).collect();
     assert!(began.elapsed() < LIMIT, "took {:?}", began.elapsed());
     assert!(count.0 <= MAX_STEPS, "looked at {} conditions", count.0);
     assert_eq!(faults.last(), Some(&Some(FaultKind::TooComplex)));
 
-    let mut session = ruleset.session(&context, Timestamp(1)).with_overrides(&[("flag-1", "none"), ("flag-2", "none")]);
+    let mut session = ruleset.session(context, Timestamp(1)).with_overrides(&[("flag-1", "none"), ("flag-2", "none")]);
     let mut details = Details::default();
     for decision in 0..ruleset.decision_count() {
         if let Ok(Some(choice)) = session.decide(decision, &mut details) {
@@ -115,7 +145,8 @@ fn named(test: Test, comparator: Comparator, name: &str, builder: &mut Builder) 
 #[test]
 fn groups_of_everything_end() {
     for test in [Test::AllOf, Test::AllOfImplied, Test::AnyOf, Test::Segments] {
-        ends(&overlapping(Condition { test: test as u8, has_operands: 1, ..Condition::default() }, |_| {}));
+        let condition = Condition { test: test as u8, has_operands: 1, operands: EVERYTHING, ..Condition::default() };
+        ends(&overlapping(condition, |_| {}));
     }
 }
 
@@ -128,7 +159,7 @@ fn comparisons_with_everything_end() {
         (Test::CustomAny, "plan"),
     ] {
         for comparator in [Comparator::Equal, Comparator::Less, Comparator::Contains, Comparator::NotEndsWith] {
-            ends(&overlapping(Condition::default(), |builder| {
+            ends(&overlapping(ALWAYS, |builder| {
                 let condition = named(test, comparator, name, builder);
                 builder.conditions.fill(condition);
             }));
@@ -138,17 +169,17 @@ fn comparisons_with_everything_end() {
 
 #[test]
 fn version_operands_of_all_parts_end() {
-    ends(&overlapping(Condition::default(), |builder| {
+    ends(&overlapping(ALWAYS, |builder| {
         let condition = named(Test::ProfileVersion, Comparator::Greater, "appVersion", builder);
         builder.conditions.fill(Condition { detail: 2, ..condition });
-        let all = Text { start: 0, len: RECORDS };
+        let all = Text { start: 0, len: WALKED };
         builder.operands.fill(Literal { kind: LiteralKind::Version as u8, text: all, number: 0.0 });
     }));
 }
 
 #[test]
 fn needles_in_hay_of_equal_length_end() {
-    ends(&overlapping(Condition::default(), |builder| {
+    ends(&overlapping(ALWAYS, |builder| {
         let condition = named(Test::TargetingKey, Comparator::Contains, "user_id", builder);
         builder.conditions.fill(condition);
         let text = builder.text(&format!("{}b", "a".repeat(32 << 10)));
@@ -159,62 +190,64 @@ fn needles_in_hay_of_equal_length_end() {
 #[test]
 fn names_and_reasons_as_long_as_all_text_end() {
     for test in [Test::CustomUnnamed, Test::CustomAny, Test::OptedIn] {
-        ends(&overlapping(Condition::default(), |builder| {
+        ends(&overlapping(ALWAYS, |builder| {
             let name = all_text(builder);
             builder.meta.opt_in = true;
-            let leaf =
-                Condition { test: test as u8, comparator: Comparator::NotExists as u8, name, ..Condition::default() };
+            let comparator = Comparator::NotExists as u8;
+            let leaf = Condition { test: test as u8, comparator, name, ..Condition::default() };
             builder.conditions.fill(leaf);
-            builder.conditions[0] =
-                Condition { test: Test::AllOf as u8, operands: Range { start: 1, len: RECORDS - 1 }, ..leaf };
+            // Few enough to be looked at, so that the text of the reason is asked for.
+            let operands = Range { start: 1, len: 4 };
+            builder.conditions[0] = Condition { test: Test::AllOf as u8, operands, ..Condition::default() };
             builder.decisions.iter_mut().for_each(|decision| decision.id = name);
+            builder.splits.iter_mut().for_each(|split| split.upto = 1.0);
         }));
     }
 }
 
 #[test]
 fn faults_with_all_text_end() {
-    ends(&overlapping(Condition::default(), |builder| {
+    ends(&overlapping(ALWAYS, |builder| {
         let broken = all_text(builder);
         builder.decisions.iter_mut().for_each(|decision| decision.broken = broken);
     }));
-    ends(&overlapping(Condition { test: Test::Always as u8, ..Condition::default() }, |builder| {
+    ends(&overlapping(ALWAYS, |builder| {
         builder.splits.iter_mut().for_each(|split| (split.upto, split.variant) = (1.0, u32::MAX));
+        builder.rules.iter_mut().for_each(|rule| rule.splits.len = 1);
     }));
 }
 
 #[test]
 fn decisions_without_rules_end() {
-    ends(&overlapping(Condition::default(), |builder| {
+    ends(&overlapping(ALWAYS, |builder| {
         builder.decisions.iter_mut().for_each(|decision| decision.rules = Range::default());
     }));
 }
 
 #[test]
 fn rollouts_and_splits_of_everything_end() {
-    let always = Condition { test: Test::Always as u8, ..Condition::default() };
-    ends(&overlapping(always, |_| {}));
-    ends(&overlapping(always, |builder| builder.rules.iter_mut().for_each(|rule| rule.rollout = 0)));
+    ends(&overlapping(ALWAYS, |_| {}));
+    ends(&overlapping(ALWAYS, |builder| builder.rules.iter_mut().for_each(|rule| rule.rollout = 0)));
 }
 
 #[test]
 fn variants_that_assign_everything_end() {
-    ends(&overlapping(
-        Condition { test: Test::Always as u8, operands: Range::default(), ..Condition::default() },
-        |builder| {
-            builder.conditions.iter_mut().for_each(|condition| condition.operands = Range::default());
+    // Another flag than is asked for, so that every decision is tried; then each its own.
+    for other in [true, false] {
+        ends(&overlapping(ALWAYS, |builder| {
             builder.splits.iter_mut().for_each(|split| split.upto = 1.0);
+            builder.rules.iter_mut().for_each(|rule| rule.splits.len = 1);
             for (assignment, flag) in builder.assignments.iter_mut().zip(0..) {
-                assignment.flag = flag;
+                assignment.flag = if other { u32::MAX } else { flag };
             }
-        },
-    ));
+        }));
+    }
 }
 
 #[test]
 fn references_to_nowhere_are_noticed() {
     let beyond = Range { start: u32::MAX - 1, len: u32::MAX };
-    let bytes = overlapping(Condition { test: Test::AnyOf as u8, ..Condition::default() }, |builder| {
+    let bytes = overlapping(ALWAYS, |builder| {
         builder.decisions.iter_mut().for_each(|decision| decision.rules = beyond);
     });
     let ruleset = Ruleset::verify(&bytes).unwrap();

@@ -1,5 +1,11 @@
 //! Plays DevCycle's own test inputs, function by function, where `../shared/vectors` has them: they are not ours to publish.
 
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_macros,
+    reason = "a test reads its data, and says where it has none"
+)]
+
 use std::path::Path;
 
 use super::*;
