@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::layout::{
-    Assignment, Condition, Decision, Flag, Literal, Range, Rollout, Rule, Split, Stage, Text, Variant,
+    Assignment, Condition, Decision, Flag, Literal, NONE, Range, Rollout, Rule, Split, Stage, Text, Variant,
 };
 use super::{Builder, LiteralKind, Ruleset};
 use crate::context::attribute_hash;
@@ -46,7 +46,7 @@ fn overlapping(condition: Condition, adapt: impl FnOnce(&mut Builder)) -> Vec<u8
             opt_in: 1,
             ..Decision::default()
         });
-        builder.rules.push(Rule { splits: WALK, split_count: 1, ..Rule::default() });
+        builder.rules.push(Rule { splits: WALK, split_count: 1, rollout: NONE, ..Rule::default() });
         builder.rollouts.push(Rollout { scheduled: 0, start: 0.0, percentage: 0.0, stages: WALK });
         builder.variants.push(Variant { assignments: WALK, ..Variant::default() });
         builder.values.push(Literal { kind: LiteralKind::String as u8, text, number: 1.0 });
