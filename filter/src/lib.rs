@@ -4,6 +4,7 @@
 //! configurations, so all state lies in the root context of each. Nothing here may trap: a trap costs every request of the worker until
 //! Envoy has loaded the module again.
 
+#![expect(missing_docs, reason = "the SDK's macro defines a function without")]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,6 +1,8 @@
 //! The built filter in its two hosts: what only shows with a host around it.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use jackstaff_testbed::hosts::envoy::{Envoy, EnvoyOptions};
 use jackstaff_testbed::hosts::proxy_wasm::{
@@ -221,4 +223,56 @@ fn in_a_real_envoy() {
     let (request, _) = seen(none, forged);
     assert_eq!(request.header_all("x-flags").len() + request.header_all("x_flags").len(), 0);
     assert_eq!(request.header_all("x-flags-status"), [b"none"]);
+}
+
+/// The repository's root, from where delivered configurations run.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+#[test]
+fn the_delivered_bootstrap_holds_the_demo_ruleset() {
+    let bootstrap = fs::read_to_string(root().join("configs/envoy/envoy.yaml")).unwrap();
+    let ruleset = fs::read_to_string(root().join("configs/flags/coffee-shop.json")).unwrap();
+    // A block scalar, where every line is indented alike.
+    let at = "\n                        ";
+    let indented = at.to_owned() + &ruleset.trim_end().replace('\n', at) + "\n";
+    assert!(
+        bootstrap.contains(&indented),
+        "copy configs/flags/coffee-shop.json into configs/envoy/envoy.yaml, indented"
+    );
+}
+
+#[test]
+fn the_delivered_bootstrap_runs() {
+    let upstream = Upstream::start(0).unwrap();
+    let (module, port) = (Module::Filter.path().unwrap().to_str().unwrap(), upstream.address().port().to_string());
+    let upstream_port = format!("port_value: {port}");
+    let replacements = [
+        ("target/modules/jackstaff_filter.wasm", module),
+        ("0.0.0.0, port_value: 10000", "127.0.0.1, port_value: 0"),
+        ("port_value: 9901", "port_value: 0"),
+        ("port_value: 8080", upstream_port.as_str()),
+    ];
+    let envoy = Envoy::start_file(&root().join("configs/envoy/envoy.yaml"), &root(), 1, &replacements).unwrap();
+    let front = envoy.addr("front").unwrap();
+    let flags = |stars: &str| {
+        let request =
+            Request::get("/").header("x-user-id", "amelie").header("x-stars", stars).header("x-flags", "forged");
+        let (request, _) = seen(front, request);
+        assert_eq!(request.header_all("x-flag-payments"), [b"true"]);
+        let [flags] = request.header_all("x-flags")[..] else { panic!("{request:?}") };
+        String::from_utf8(flags.to_vec()).unwrap()
+    };
+    assert!(flags("120").contains("max-items=40, payments-enabled, platinum, "), "{}", flags("120"));
+    assert!(flags("12").contains("max-items=12, payments-enabled, platinum=?0, "), "{}", flags("12"));
+
+    let off = [(
+        "\"_variation\": \"68f0c0ffee0000000000e121\", \"percentage\": 1",
+        "\"_variation\": \"68f0c0ffee0000000000e122\", \"percentage\": 1",
+    )];
+    let replacements = [&replacements[..], &off].concat();
+    let envoy = Envoy::start_file(&root().join("configs/envoy/envoy.yaml"), &root(), 1, &replacements).unwrap();
+    let response = send(envoy.addr("front").unwrap(), &Request::get("/payments/new")).unwrap();
+    assert_eq!(response.status, 503, "the flag closes the route");
 }
