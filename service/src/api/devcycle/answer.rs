@@ -5,16 +5,24 @@ use std::collections::BTreeMap;
 use jackstaff_core::source::devcycle::{Details, fault_message};
 use jackstaff_core::{
     Choice, Context, DecisionView, Fault, FlagIndex, FlagValue, FlagView, Overrides, Ruleset, Timestamp, ValueKind,
-    write_json_string,
+    VariantView, write_json_string,
 };
 
 /// A feature that could not be decided. It breaks only itself.
 #[derive(Clone, Copy, Debug)]
 pub struct Faulty<'r> {
+    /// The feature's place in the ruleset.
+    pub decision: u32,
     /// The feature's key.
     pub key: &'r str,
     /// What is wrong.
     pub fault: Fault<'r>,
+}
+
+impl<'r> Faulty<'r> {
+    fn new(ruleset: &'r Ruleset<'r>, decision: u32, fault: Fault<'r>) -> Self {
+        Self { decision, key: ruleset.decision(decision).map_or("", |decision| decision.key), fault }
+    }
 }
 
 /// One variable.
@@ -22,7 +30,7 @@ pub struct Faulty<'r> {
 pub struct Single<'r> {
     /// The variable as a JSON object; `None` where the user does not have it.
     pub json: Option<String>,
-    /// What went wrong with features that might have set it.
+    /// What went wrong with features that might have set it, in the order of the ruleset.
     pub faults: Vec<Faulty<'r>>,
 }
 
@@ -30,21 +38,23 @@ pub struct Single<'r> {
 #[derive(Debug)]
 pub struct Bucketed<'r> {
     ruleset: &'r Ruleset<'r>,
-    features: Vec<Feature<'r>>,
+    /// What was decided, in the order of the ruleset.
+    decided: Vec<Chosen>,
+    /// What was chosen by hand, in the order given.
+    by_hand: Vec<Chosen>,
     /// The features that could not be decided, in the order of the ruleset.
     pub faults: Vec<Faulty<'r>>,
 }
 
-/// A feature that the user is in.
+/// A feature's variation for the user.
 #[derive(Debug)]
-struct Feature<'r> {
-    decision: DecisionView<'r>,
-    variant: u32,
-    /// Its `eval` object, which its variables repeat.
+struct Chosen {
+    choice: Choice,
+    /// The feature's `eval` object, which its variables repeat.
     eval: String,
 }
 
-/// Decides the variable `key`: by the last feature in the ruleset that sets it for this user, as in [`bucketed`].
+/// Decides the variable `key` as [`bucketed`] would, looking at no more features than it takes.
 #[must_use]
 pub fn variable<'r>(
     ruleset: &'r Ruleset<'r>,
@@ -58,22 +68,32 @@ pub fn variable<'r>(
         return single;
     };
     let mut session = ruleset.session(context, now).with_overrides(overrides);
+    let write = |choice: &Choice, eval: &dyn Fn() -> String| {
+        let decision = ruleset.decision(choice.decision)?;
+        let (_, value) = ruleset.assignments(choice.variant).filter(|(of, _)| *of == flag).last()?;
+        let mut json = String::new();
+        write_variable(&view, &decision, &value, &eval(), &mut json);
+        Some(json)
+    };
     let mut details = Details::default();
+    single.json = session
+        .overrides()
+        .rev()
+        .flatten()
+        .find_map(|choice| write(&choice, &|| eval(ruleset, &choice, &Details::default())));
+    if single.json.is_some() {
+        return single;
+    }
     for index in ruleset.setters(flag) {
-        let Some(decision) = ruleset.decision(index) else { continue };
         match session.decide(index, &mut details) {
             Ok(Some(choice)) => {
-                let assigned = ruleset.assignments(choice.variant).filter(|(of, _)| *of == flag).last();
-                if let Some((_, value)) = assigned {
-                    let eval = eval(ruleset, &choice, &details);
-                    let mut json = String::new();
-                    write_variable(&view, &decision, &value, &eval, &mut json);
-                    single.json = Some(json);
+                single.json = write(&choice, &|| eval(ruleset, &choice, &details));
+                if single.json.is_some() {
                     break;
                 }
             }
             Ok(None) => {}
-            Err(fault) => single.faults.push(Faulty { key: decision.key, fault }),
+            Err(fault) => single.faults.push(Faulty::new(ruleset, index, fault)),
         }
     }
     // Setters are tried from the end of the ruleset.
@@ -81,7 +101,8 @@ pub fn variable<'r>(
     single
 }
 
-/// Decides everything for `context` at `now`.
+/// Decides everything for `context` at `now`. Variants chosen by hand come on top, in their order: each replaces the feature's other
+/// variant and, variable by variable, what others had set.
 #[must_use]
 pub fn bucketed<'r>(
     ruleset: &'r Ruleset<'r>,
@@ -91,19 +112,20 @@ pub fn bucketed<'r>(
 ) -> Bucketed<'r> {
     let mut session = ruleset.session(context, now).with_overrides(overrides);
     let mut details = Details::default();
-    let mut bucketed = Bucketed { ruleset, features: Vec::new(), faults: Vec::new() };
+    let (mut decided, mut faults) = (Vec::new(), Vec::new());
     for index in 0..ruleset.decision_count() {
-        let Some(decision) = ruleset.decision(index) else { continue };
         match session.decide(index, &mut details) {
-            Ok(Some(choice)) => {
-                let eval = eval(ruleset, &choice, &details);
-                bucketed.features.push(Feature { decision, variant: choice.variant, eval });
-            }
+            Ok(Some(choice)) => decided.push(Chosen { choice, eval: eval(ruleset, &choice, &details) }),
             Ok(None) => {}
-            Err(fault) => bucketed.faults.push(Faulty { key: decision.key, fault }),
+            Err(fault) => faults.push(Faulty::new(ruleset, index, fault)),
         }
     }
-    bucketed
+    let by_hand: Vec<Chosen> = session
+        .overrides()
+        .flatten()
+        .map(|choice| Chosen { choice, eval: eval(ruleset, &choice, &Details::default()) })
+        .collect();
+    Bucketed { ruleset, decided, by_hand, faults }
 }
 
 impl Bucketed<'_> {
@@ -131,39 +153,49 @@ impl Bucketed<'_> {
         out
     }
 
+    /// The features in the order of the answer: what was chosen by hand stands in the place of what was decided.
+    fn features(&self) -> impl Iterator<Item = (DecisionView<'_>, VariantView<'_>, &str)> {
+        let mut features: Vec<&Chosen> = self.decided.iter().collect();
+        for chosen in &self.by_hand {
+            match features.iter_mut().find(|other| other.choice.decision == chosen.choice.decision) {
+                Some(place) => *place = chosen,
+                None => features.push(chosen),
+            }
+        }
+        features.into_iter().filter_map(|chosen| {
+            let decision = self.ruleset.decision(chosen.choice.decision)?;
+            Some((decision, self.ruleset.variant(chosen.choice.variant)?, chosen.eval.as_str()))
+        })
+    }
+
     /// Appends the map of features by key.
     pub fn write_features(&self, out: &mut String) {
         let mut members = Members::begin(out);
-        for feature in &self.features {
-            let out = members.next(feature.decision.key);
-            self.write_feature(feature, out);
+        for (decision, variant, eval) in self.features() {
+            let mut feature = Members::begin(members.next(decision.key));
+            for (name, text) in [
+                ("_id", decision.id),
+                ("key", decision.key),
+                ("type", decision.kind),
+                ("_variation", variant.id),
+                ("variationName", variant.name),
+                ("variationKey", variant.key),
+            ] {
+                write_json_string(text, feature.next(name));
+            }
+            if !decision.settings.is_empty() {
+                feature.next("settings").push_str(decision.settings);
+            }
+            feature.next("eval").push_str(eval);
+            feature.end();
         }
-        members.end();
-    }
-
-    fn write_feature(&self, feature: &Feature<'_>, out: &mut String) {
-        let decision = &feature.decision;
-        let mut members = Members::begin(out);
-        let mut texts = vec![("_id", decision.id), ("key", decision.key), ("type", decision.kind)];
-        if let Some(variant) = self.ruleset.variant(feature.variant) {
-            texts.extend([("_variation", variant.id), ("variationName", variant.name), ("variationKey", variant.key)]);
-        }
-        for (name, text) in texts {
-            write_json_string(text, members.next(name));
-        }
-        if !decision.settings.is_empty() {
-            members.next("settings").push_str(decision.settings);
-        }
-        members.next("eval").push_str(&feature.eval);
         members.end();
     }
 
     fn write_variation_map(&self, out: &mut String) {
         let mut members = Members::begin(out);
-        for feature in &self.features {
-            if let Some(variant) = self.ruleset.variant(feature.variant) {
-                write_json_string(variant.id, members.next(feature.decision.id));
-            }
+        for (decision, variant, _) in self.features() {
+            write_json_string(variant.id, members.next(decision.id));
         }
         members.end();
     }
@@ -171,18 +203,20 @@ impl Bucketed<'_> {
     /// Appends the map of variables by key. Where several features set one, the last of them wins; the place is that of the first.
     pub fn write_variables(&self, out: &mut String) {
         let mut order: Vec<FlagIndex> = Vec::new();
-        let mut set: BTreeMap<FlagIndex, (&Feature<'_>, FlagValue<'_>)> = BTreeMap::new();
-        for feature in &self.features {
-            for (flag, value) in self.ruleset.assignments(feature.variant) {
-                if set.insert(flag, (feature, value)).is_none() {
+        let mut set: BTreeMap<FlagIndex, (&Chosen, FlagValue<'_>)> = BTreeMap::new();
+        for chosen in self.decided.iter().chain(&self.by_hand) {
+            for (flag, value) in self.ruleset.assignments(chosen.choice.variant) {
+                if set.insert(flag, (chosen, value)).is_none() {
                     order.push(flag);
                 }
             }
         }
         let mut members = Members::begin(out);
         for flag in order {
-            if let (Some((feature, value)), Some(view)) = (set.get(&flag), self.ruleset.flag(flag)) {
-                write_variable(&view, &feature.decision, value, &feature.eval, members.next(view.key));
+            if let (Some((chosen, value)), Some(view)) = (set.get(&flag), self.ruleset.flag(flag))
+                && let Some(decision) = self.ruleset.decision(chosen.choice.decision)
+            {
+                write_variable(&view, &decision, value, &chosen.eval, members.next(view.key));
             }
         }
         members.end();

@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     fn faulty<'r>(key: &'r str, kind: FaultKind, subject: &'r str) -> Faulty<'r> {
-        Faulty { key, fault: Fault { kind, subject } }
+        Faulty { decision: 0, key, fault: Fault { kind, subject } }
     }
 
     #[test]
