@@ -94,13 +94,13 @@ fn long_user() -> Context<'static> {
         .with(Scope::Custom, "plan", Value::String(long.into()))
 }
 
-/// Counts what it is shown.
+/// Counts what it is shown, and reads its name.
 #[derive(Default)]
 struct Count(u32);
 
 impl Visitor for Count {
-    fn condition_begins(&mut self, _condition: &ConditionView<'_>) {
-        self.0 += 1;
+    fn condition_begins(&mut self, condition: &ConditionView<'_>) {
+        self.0 += u32::from(condition.attribute().len() < 1 << 30);
     }
 }
 
@@ -194,12 +194,16 @@ fn names_and_reasons_as_long_as_all_text_end() {
             let name = all_text(builder);
             builder.meta.opt_in = true;
             let comparator = Comparator::NotExists as u8;
-            let leaf = Condition { test: test as u8, comparator, name, ..Condition::default() };
+            let leaf = Condition { test: test as u8, comparator, ..Condition::default() };
+            // Opting in goes by the decision's id, not by a name.
+            let leaf = if test == Test::OptedIn { leaf } else { Condition { name, ..leaf } };
             builder.conditions.fill(leaf);
             // Few enough to be looked at, so that the text of the reason is asked for.
             let operands = Range { start: 1, len: 4 };
             builder.conditions[0] = Condition { test: Test::AllOf as u8, operands, ..Condition::default() };
             builder.decisions.iter_mut().for_each(|decision| decision.id = name);
+            builder.variants.iter_mut().for_each(|variant| variant.assignments.len = 0);
+            builder.rules.iter_mut().for_each(|rule| rule.splits.len = 1);
             builder.splits.iter_mut().for_each(|split| split.upto = 1.0);
         }));
     }
@@ -228,6 +232,11 @@ fn decisions_without_rules_end() {
 fn rollouts_and_splits_of_everything_end() {
     ends(&overlapping(ALWAYS, |_| {}));
     ends(&overlapping(ALWAYS, |builder| builder.rules.iter_mut().for_each(|rule| rule.rollout = 0)));
+    // Nothing but the user's key to hash, for each of the rules.
+    ends(&overlapping(ALWAYS, |builder| {
+        builder.rules.iter_mut().for_each(|rule| rule.rollout = 0);
+        builder.rollouts.iter_mut().for_each(|rollout| rollout.stages.len = 0);
+    }));
 }
 
 #[test]
@@ -242,6 +251,22 @@ fn variants_that_assign_everything_end() {
             }
         }));
     }
+}
+
+#[test]
+fn values_as_long_as_all_text_end() {
+    let bytes = overlapping(ALWAYS, |builder| {
+        builder.splits.iter_mut().for_each(|split| split.upto = 1.0);
+        builder.rules.iter_mut().for_each(|rule| rule.splits.len = 1);
+        builder.variants.iter_mut().for_each(|variant| variant.assignments.len = 1);
+        builder.assignments[0].flag = 0;
+    });
+    let ruleset = Ruleset::verify(&bytes).unwrap();
+    let (flag, context) = (ruleset.find("flag-0").unwrap(), short_user());
+    let mut session = ruleset.session(&context, Timestamp(1));
+    assert!(session.evaluate(flag, &mut NoVisitor).value.is_some());
+    let last = (0..RECORDS).map(|_| session.evaluate(flag, &mut NoVisitor)).last().unwrap();
+    assert_eq!(last.fault.map(|f| f.kind), Some(FaultKind::TooComplex));
 }
 
 #[test]

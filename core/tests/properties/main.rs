@@ -11,6 +11,9 @@ use proptest::prelude::*;
 
 use generate::{any_json, config, damage, damaged_config, user};
 
+/// Magic, format and checksum.
+const HEADER: usize = 16;
+
 /// A visitor that reads everything it is shown.
 #[derive(Default)]
 struct Reader {
@@ -141,8 +144,8 @@ proptest! {
             survives(&ruleset, &user, now);
         }
         // With its head in order, so that the damage reaches the tables.
-        let head = sound.len().min(bytes.len()).min(16);
-        bytes[..head].copy_from_slice(&sound[..head]);
+        bytes.resize(bytes.len().max(HEADER), 0);
+        bytes[..HEADER].copy_from_slice(&sound[..HEADER]);
         match Ruleset::open(&bytes) {
             Ok(ruleset) => survives(&ruleset, &user, now),
             Err(error) => prop_assert_eq!(error, OpenError::Corrupt),
