@@ -40,8 +40,8 @@ pub struct Eval {
     #[arg(long = "flag", value_name = "KEY")]
     flags: Vec<String>,
     /// Decide as at this time [default: now]
-    #[arg(long, value_name = "RFC3339")]
-    now: Option<jiff::Timestamp>,
+    #[arg(long, value_name = "RFC3339", value_parser = moment)]
+    now: Option<Timestamp>,
     /// Show every rule and condition that was tried
     #[arg(long)]
     explain: bool,
@@ -64,7 +64,8 @@ struct Evaluated<'e> {
     file: String,
     revision: u64,
     digest: String,
-    now: String,
+    /// Milliseconds since the epoch.
+    now: i64,
     flags: Vec<FlagResult<'e>>,
 }
 
@@ -101,11 +102,11 @@ impl Eval {
             eprintln!("warning: {file} has {}; `jackstaff check` lists them", report::plural(errors, "error"));
         }
         let ruleset = loaded.ruleset.get();
-        let now = self.now.unwrap_or_else(jiff::Timestamp::now);
+        let now = self.now.unwrap_or_else(now);
         let selected = select(ruleset, &self.flags)?;
         let flags = selected
             .into_iter()
-            .map(|flag| evaluate(ruleset, flag, &context, Timestamp(now.as_millisecond()), self.explain))
+            .map(|flag| evaluate(ruleset, flag, &context, now, self.explain))
             .collect::<Result<Vec<_>>>()?;
         match self.format {
             Format::Table => print_table(&flags)?,
@@ -114,7 +115,7 @@ impl Eval {
                     file: input::name(&self.file),
                     revision: ruleset.revision(),
                     digest: format!("{:016x}", ruleset.digest()),
-                    now: now.to_string(),
+                    now: now.0,
                     flags,
                 };
                 writeln!(io::stdout().lock(), "{}", serde_json::to_string_pretty(&evaluated)?)?;
@@ -225,4 +226,14 @@ fn print_table(flags: &[FlagResult<'_>]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text).ok_or_else(|| format!("`{text}` is no time: write it as 2026-03-08T00:00:00Z"))
+}
+
+/// The machine's time. Before 1970 and after the year 292,000,000 it is the epoch.
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_millis()).unwrap_or(0))
 }

@@ -33,13 +33,14 @@ mod evaluate;
 mod hash;
 mod snapshot;
 pub mod source;
+mod timestamp;
 mod value;
 
 pub use context::{Context, MAX_ATTRIBUTES, Scope};
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluate::{
     Choice, Comparator, ConditionView, Decision, Fault, FaultKind, MAX_DEPTH, MAX_STEPS, NoVisitor, Overrides, Reason,
-    Session, Test, Timestamp, Visitor,
+    Session, Test, Visitor,
 };
 pub use hash::{Murmur3, murmur3};
 pub use snapshot::{
@@ -47,4 +48,5 @@ pub use snapshot::{
     VariantView, is_snapshot,
 };
 pub use source::{CompileOptions, Compiled, compile};
+pub use timestamp::Timestamp;
 pub use value::{Value, write_json_string};

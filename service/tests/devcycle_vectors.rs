@@ -53,12 +53,12 @@ fn open(config: &str) -> SharedRuleset {
 
 /// What is wrong with our answer to `row`, if anything. `members` are compared.
 fn play(row: &Row, ruleset: &SharedRuleset, members: &[&str]) -> Option<String> {
-    let now: jiff::Timestamp = row.now.parse().unwrap();
+    let now = Timestamp::parse(&row.now).unwrap();
     let json = repair_surrogates(row.user.get().as_bytes());
     let user = parse_user(&json).unwrap();
     let overrides: Vec<(&str, &str)> =
         row.overrides.iter().map(|(feature, variation)| (feature.as_str(), variation.as_str().unwrap())).collect();
-    let answer = bucketed(ruleset.get(), &user, Timestamp(now.as_millisecond()), &overrides);
+    let answer = bucketed(ruleset.get(), &user, now, &overrides);
     let faults: Vec<String> = answer.fault_messages().collect();
     let error = row.error.as_deref().or_else(|| row.expect.get("error")?.as_str());
     if let Some(error) = error {

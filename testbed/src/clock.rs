@@ -25,9 +25,7 @@ impl Clock {
 
     /// A clock that stands still at this many milliseconds since 1970-01-01T00:00:00Z.
     pub fn fixed(unix_millis: u64) -> Self {
-        Self(Arc::new(Mutex::new(Time::Fixed(Duration::from_millis(
-            unix_millis,
-        )))))
+        Self(Arc::new(Mutex::new(Time::Fixed(Duration::from_millis(unix_millis)))))
     }
 
     /// Stops the clock at this many milliseconds since 1970.
@@ -54,9 +52,7 @@ impl Clock {
 impl Time {
     fn now(self) -> Duration {
         match self {
-            Self::Machine => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .unwrap_or_default(),
+            Self::Machine => SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
             Self::Fixed(time) => time,
         }
     }

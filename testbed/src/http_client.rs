@@ -31,51 +31,32 @@ pub struct Request {
 impl Request {
     /// A GET of this target.
     pub fn get(target: &str) -> Self {
-        Self {
-            target: target.into(),
-            ..Self::default()
-        }
+        Self { target: target.into(), ..Self::default() }
     }
 
     /// A request with a body.
     pub fn with_body(method: &str, target: &str, body: &[u8]) -> Self {
-        Self {
-            method: method.into(),
-            target: target.into(),
-            headers: Vec::new(),
-            body: body.into(),
-        }
+        Self { method: method.into(), target: target.into(), headers: Vec::new(), body: body.into() }
     }
 
     /// Adds a header, beside any of the same name.
     #[must_use]
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
-        self.headers
-            .push((name.as_ref().into(), value.as_ref().into()));
+        self.headers.push((name.as_ref().into(), value.as_ref().into()));
         self
     }
 
     fn has(&self, name: &str) -> bool {
-        self.headers
-            .iter()
-            .any(|(given, _)| given.eq_ignore_ascii_case(name.as_bytes()))
+        self.headers.iter().any(|(given, _)| given.eq_ignore_ascii_case(name.as_bytes()))
     }
 
     fn method(&self) -> &str {
-        if self.method.is_empty() {
-            "GET"
-        } else {
-            &self.method
-        }
+        if self.method.is_empty() { "GET" } else { &self.method }
     }
 
     fn to_bytes(&self, host: SocketAddr) -> Vec<u8> {
         let method = self.method();
-        let target: &[u8] = if self.target.is_empty() {
-            b"/"
-        } else {
-            &self.target
-        };
+        let target: &[u8] = if self.target.is_empty() { b"/" } else { &self.target };
         let mut out = [method.as_bytes(), b" ", target, b" HTTP/1.1\r\n"].concat();
         if !self.has("host") {
             out.extend_from_slice(format!("host: {host}\r\n").as_bytes());
@@ -110,19 +91,12 @@ pub struct Response {
 impl Response {
     /// The first value of a header, by its name in lower case.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers
-            .iter()
-            .find(|(given, _)| given == name)
-            .map(|(_, value)| value.as_slice())
+        self.headers.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_slice())
     }
 
     /// Every value of a header, by its name in lower case.
     pub fn header_all(&self, name: &str) -> Vec<&[u8]> {
-        self.headers
-            .iter()
-            .filter(|(given, _)| given == name)
-            .map(|(_, value)| value.as_slice())
-            .collect()
+        self.headers.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_slice()).collect()
     }
 
     /// The body as JSON.
@@ -130,13 +104,8 @@ impl Response {
     /// # Errors
     /// When it is not JSON, with the body.
     pub fn json(&self) -> Result<serde_json::Value> {
-        serde_json::from_slice(&self.body).with_context(|| {
-            format!(
-                "status {}, body {:?}",
-                self.status,
-                String::from_utf8_lossy(&self.body)
-            )
-        })
+        serde_json::from_slice(&self.body)
+            .with_context(|| format!("status {}, body {:?}", self.status, String::from_utf8_lossy(&self.body)))
     }
 }
 
@@ -150,10 +119,7 @@ pub struct Client {
 impl Client {
     /// A client of this server. It connects with the first request.
     pub fn new(address: SocketAddr) -> Self {
-        Self {
-            address,
-            connection: None,
-        }
+        Self { address, connection: None }
     }
 
     /// Sends a request and reads the whole response. A connection that the server has closed since the last request is opened again.
@@ -168,31 +134,20 @@ impl Client {
                 result => return result,
             }
         }
-        let stream = TcpStream::connect(self.address)
-            .with_context(|| format!("cannot connect to {}", self.address))?;
+        let stream = TcpStream::connect(self.address).with_context(|| format!("cannot connect to {}", self.address))?;
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
         self.exchange(BufReader::new(stream), request, &bytes)
     }
 
-    fn exchange(
-        &mut self,
-        mut connection: BufReader<TcpStream>,
-        request: &Request,
-        bytes: &[u8],
-    ) -> Result<Response> {
+    fn exchange(&mut self, mut connection: BufReader<TcpStream>, request: &Request, bytes: &[u8]) -> Result<Response> {
         if connection.get_mut().write_all(bytes).is_err() {
             return Err(ClosedBeforeResponse.into());
         }
-        let (response, keep) =
-            read_response(&mut connection, request.method()).with_context(|| {
-                format!(
-                    "no response from {} to {}",
-                    self.address,
-                    String::from_utf8_lossy(&request.target)
-                )
-            })?;
+        let (response, keep) = read_response(&mut connection, request.method()).with_context(|| {
+            format!("no response from {} to {}", self.address, String::from_utf8_lossy(&request.target))
+        })?;
         if keep {
             self.connection = Some(connection);
         }
@@ -210,9 +165,7 @@ pub fn send(address: SocketAddr, request: &Request) -> Result<Response> {
 
 /// Whether a kept connection ended before the first byte of a response: the server may close one at any time between requests.
 fn closed(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.is::<ClosedBeforeResponse>())
+    error.chain().any(|cause| cause.is::<ClosedBeforeResponse>())
 }
 
 #[cfg(test)]
@@ -221,23 +174,14 @@ mod tests {
 
     #[test]
     fn headers_are_written_as_given() {
-        let request = Request::get("/a")
-            .header("X-B", b"\xff")
-            .header("X-B", "2")
-            .header("hOST", "h");
+        let request = Request::get("/a").header("X-B", b"\xff").header("X-B", "2").header("hOST", "h");
         let bytes = request.to_bytes(([127, 0, 0, 1], 80).into());
-        assert_eq!(
-            bytes,
-            b"GET /a HTTP/1.1\r\nX-B: \xff\r\nX-B: 2\r\nhOST: h\r\n\r\n"
-        );
+        assert_eq!(bytes, b"GET /a HTTP/1.1\r\nX-B: \xff\r\nX-B: 2\r\nhOST: h\r\n\r\n");
     }
 
     #[test]
     fn a_body_is_framed() {
         let bytes = Request::with_body("POST", "/", b"abc").to_bytes(([127, 0, 0, 1], 80).into());
-        assert_eq!(
-            bytes,
-            b"POST / HTTP/1.1\r\nhost: 127.0.0.1:80\r\ncontent-length: 3\r\n\r\nabc"
-        );
+        assert_eq!(bytes, b"POST / HTTP/1.1\r\nhost: 127.0.0.1:80\r\ncontent-length: 3\r\n\r\nabc");
     }
 }

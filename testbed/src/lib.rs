@@ -2,8 +2,12 @@
 
 pub mod cache;
 pub mod clock;
+pub mod conformance;
+pub mod deploy;
 pub mod hosts;
 pub mod http_client;
 pub mod lock;
 pub mod modules;
+pub mod stack;
 pub mod upstream;
+pub mod vectors;

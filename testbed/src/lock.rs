@@ -17,8 +17,7 @@ impl FileLock {
     /// When the file cannot be created or locked.
     pub fn acquire(path: &Path, what: &str) -> Result<Self> {
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)
-                .with_context(|| format!("cannot create {}", parent.display()))?;
+            fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         }
         let file = File::options()
             .create(true)
@@ -29,8 +28,7 @@ impl FileLock {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 eprintln!("testbed: waiting for another process with {what} …");
-                file.lock()
-                    .with_context(|| format!("cannot lock {}", path.display()))?;
+                file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
             }
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("cannot lock {}", path.display()));

@@ -30,10 +30,12 @@ pub enum Module {
     ProbeSpin,
     /// The same for Fastly.
     ProbeFastly,
+    /// The core by itself, for benchmarks.
+    ProbeCore,
 }
 
 /// How many there are.
-const COUNT: usize = 5;
+const COUNT: usize = 6;
 
 impl Module {
     /// The three that are delivered.
@@ -47,13 +49,14 @@ impl Module {
             Self::Fastly => "jackstaff-fastly",
             Self::ProbeSpin => "jackstaff-probe-spin",
             Self::ProbeFastly => "jackstaff-probe-fastly",
+            Self::ProbeCore => "jackstaff-probe-core",
         }
     }
 
     /// The target that its platform asks for.
     pub const fn target(self) -> &'static str {
         match self {
-            Self::Filter | Self::Fastly | Self::ProbeFastly => "wasm32-wasip1",
+            Self::Filter | Self::Fastly | Self::ProbeFastly | Self::ProbeCore => "wasm32-wasip1",
             Self::Spin | Self::ProbeSpin => "wasm32-wasip2",
         }
     }
@@ -66,13 +69,14 @@ impl Module {
             Self::Fastly => "jackstaff-fastly.wasm",
             Self::ProbeSpin => "jackstaff_probe_spin.wasm",
             Self::ProbeFastly => "jackstaff-probe-fastly.wasm",
+            Self::ProbeCore => "jackstaff_probe_core.wasm",
         }
     }
 
     /// The largest size it may have, in bytes (1 KB is 1,000 bytes). A probe's is its platform's: it holds nothing but the platform.
     pub const fn budget(self) -> u64 {
         match self {
-            Self::Filter => 500_000,
+            Self::Filter | Self::ProbeCore => 500_000,
             Self::Spin | Self::ProbeSpin => 700_000,
             Self::Fastly | Self::ProbeFastly => 1_000_000,
         }
@@ -83,10 +87,8 @@ impl Module {
     /// # Errors
     /// When it does not build, with cargo's output, or when `JACKSTAFF_MODULES` names a directory without it.
     pub fn path(self) -> Result<&'static Path> {
-        static PATHS: [OnceLock<Result<PathBuf, String>>; COUNT] =
-            [const { OnceLock::new() }; COUNT];
-        let path = PATHS[self as usize]
-            .get_or_init(|| self.obtain().map_err(|error| format!("{error:#}")));
+        static PATHS: [OnceLock<Result<PathBuf, String>>; COUNT] = [const { OnceLock::new() }; COUNT];
+        let path = PATHS[self as usize].get_or_init(|| self.obtain().map_err(|error| format!("{error:#}")));
         path.as_deref().map_err(|error| anyhow!("{error}"))
     }
 
@@ -94,10 +96,7 @@ impl Module {
         if let Some(dir) = env::var_os(OVERRIDE).filter(|_| Self::DELIVERED.contains(&self)) {
             let path = PathBuf::from(dir).join(self.file_name());
             if !path.is_file() {
-                bail!(
-                    "{OVERRIDE} is set and there is no {}; unset it to build the module",
-                    path.display()
-                );
+                bail!("{OVERRIDE} is set and there is no {}; unset it to build the module", path.display());
             }
             return Ok(path);
         }
@@ -106,23 +105,12 @@ impl Module {
 
     fn build(self) -> Result<PathBuf> {
         let target_dir = target_directory()?;
-        let _lock = FileLock::acquire(
-            &target_dir.join("jackstaff-modules.lock"),
-            "the build of the modules",
-        )?;
+        let _lock = FileLock::acquire(&target_dir.join("jackstaff-modules.lock"), "the build of the modules")?;
         install_target(self.target())?;
         let (package, target) = (self.package(), self.target());
         eprintln!("testbed: building {package} for {target} …");
         let build = cargo()
-            .args([
-                "build",
-                "--profile",
-                PROFILE,
-                "--package",
-                package,
-                "--target",
-                target,
-            ])
+            .args(["build", "--profile", PROFILE, "--package", package, "--target", target])
             .stdin(Stdio::null())
             .output()
             .context("cannot run cargo")?;
@@ -160,11 +148,7 @@ pub struct Modules {
 /// # Errors
 /// As for [`Module::path`].
 pub fn modules() -> Result<Modules> {
-    Ok(Modules {
-        filter: Module::Filter.path()?,
-        spin: Module::Spin.path()?,
-        fastly: Module::Fastly.path()?,
-    })
+    Ok(Modules { filter: Module::Filter.path()?, spin: Module::Spin.path()?, fastly: Module::Fastly.path()? })
 }
 
 /// The size of a module beside what it may have.
@@ -185,27 +169,25 @@ impl ModuleSize {
     }
 }
 
+impl std::fmt::Display for ModuleSize {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let kb = |bytes: u64| bytes.div_ceil(1_000);
+        let verdict = if self.within_budget() { "within" } else { "OVER" };
+        write!(f, "{:?}: {} KB, {verdict} the budget of {} KB", self.module, kb(self.bytes), kb(self.budget))
+    }
+}
+
 /// The sizes of the three modules, built when need be.
 ///
 /// # Errors
 /// As for [`Module::path`], or when a file cannot be read.
 pub fn sizes() -> Result<Vec<ModuleSize>> {
-    Module::DELIVERED
-        .into_iter()
-        .map(|module| size_of(module, module.path()?))
-        .collect()
+    Module::DELIVERED.into_iter().map(|module| size_of(module, module.path()?)).collect()
 }
 
 fn size_of(module: Module, path: &Path) -> Result<ModuleSize> {
-    let bytes = path
-        .metadata()
-        .with_context(|| format!("cannot read {}", path.display()))?
-        .len();
-    Ok(ModuleSize {
-        module,
-        bytes,
-        budget: module.budget(),
-    })
+    let bytes = path.metadata().with_context(|| format!("cannot read {}", path.display()))?.len();
+    Ok(ModuleSize { module, bytes, budget: module.budget() })
 }
 
 /// Cargo in the workspace's directory, so that its toolchain file and configuration apply.
@@ -217,26 +199,14 @@ fn cargo() -> Command {
 
 fn target_directory() -> Result<PathBuf> {
     let metadata = cargo()
-        .args([
-            "metadata",
-            "--no-deps",
-            "--format-version",
-            "1",
-            "--offline",
-        ])
+        .args(["metadata", "--no-deps", "--format-version", "1", "--offline"])
         .output()
         .context("cannot run cargo")?;
     if !metadata.status.success() {
-        bail!(
-            "cargo metadata failed:\n{}",
-            String::from_utf8_lossy(&metadata.stderr)
-        );
+        bail!("cargo metadata failed:\n{}", String::from_utf8_lossy(&metadata.stderr));
     }
     let metadata: serde_json::Value = serde_json::from_slice(&metadata.stdout)?;
-    metadata["target_directory"]
-        .as_str()
-        .map(PathBuf::from)
-        .context("cargo metadata names no target directory")
+    metadata["target_directory"].as_str().map(PathBuf::from).context("cargo metadata names no target directory")
 }
 
 /// Adds a target to the toolchain when it is missing. Asking rustc first keeps this working offline and without rustup.
@@ -246,26 +216,16 @@ fn install_target(target: &str) -> Result<()> {
         command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
         command
     };
-    let libdir = in_workspace("rustc")
-        .args(["--print", "target-libdir", "--target", target])
-        .output();
+    let libdir = in_workspace("rustc").args(["--print", "target-libdir", "--target", target]).output();
     let libdir = libdir.context("cannot run rustc")?;
-    if libdir.status.success() && Path::new(String::from_utf8_lossy(&libdir.stdout).trim()).is_dir()
-    {
+    if libdir.status.success() && Path::new(String::from_utf8_lossy(&libdir.stdout).trim()).is_dir() {
         return Ok(());
     }
     eprintln!("testbed: adding the target {target} …");
-    let added = in_workspace("rustup")
-        .args(["target", "add", target])
-        .output();
-    let added = added.with_context(|| {
-        format!("the toolchain lacks {target} and there is no rustup to add it")
-    })?;
+    let added = in_workspace("rustup").args(["target", "add", target]).output();
+    let added = added.with_context(|| format!("the toolchain lacks {target} and there is no rustup to add it"))?;
     if !added.status.success() {
-        bail!(
-            "rustup target add {target} failed:\n{}",
-            String::from_utf8_lossy(&added.stderr)
-        );
+        bail!("rustup target add {target} failed:\n{}", String::from_utf8_lossy(&added.stderr));
     }
     Ok(())
 }

@@ -40,46 +40,29 @@ impl Seen {
     /// # Errors
     /// When it is something else, such as a proxy's own error page; the error holds it.
     pub fn from_json(body: &[u8]) -> Result<Self> {
-        Self::read(body).with_context(|| {
-            format!(
-                "not the upstream's answer: {:?}",
-                String::from_utf8_lossy(body)
-            )
-        })
+        Self::read(body).with_context(|| format!("not the upstream's answer: {:?}", String::from_utf8_lossy(body)))
     }
 
     fn read(body: &[u8]) -> Option<Self> {
         let json: Value = serde_json::from_slice(body).ok()?;
-        let header =
-            |pair: &Value| Some((pair[0].as_str()?.to_owned(), from_text(pair[1].as_str()?)?));
+        let header = |pair: &Value| Some((pair[0].as_str()?.to_owned(), from_text(pair[1].as_str()?)?));
         Some(Self {
             method: json["method"].as_str()?.to_owned(),
             path: json["path"].as_str()?.to_owned(),
-            headers: json["headers"]
-                .as_array()?
-                .iter()
-                .map(header)
-                .collect::<Option<_>>()?,
+            headers: json["headers"].as_array()?.iter().map(header).collect::<Option<_>>()?,
             body: from_text(json["body"].as_str()?)?,
         })
     }
 
-    fn to_json(&self) -> Value {
-        let headers: Vec<_> = self
-            .headers
-            .iter()
-            .map(|(name, value)| json!([name, to_text(value)]))
-            .collect();
+    /// What the server answers with.
+    pub fn to_json(&self) -> Value {
+        let headers: Vec<_> = self.headers.iter().map(|(name, value)| json!([name, to_text(value)])).collect();
         json!({ "method": self.method, "path": self.path, "headers": headers, "body": to_text(&self.body) })
     }
 
     /// Every value of a header, by its name in lower case.
     pub fn header_all(&self, name: &str) -> Vec<&[u8]> {
-        self.headers
-            .iter()
-            .filter(|(given, _)| given == name)
-            .map(|(_, value)| value.as_slice())
-            .collect()
+        self.headers.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_slice()).collect()
     }
 }
 
@@ -90,9 +73,7 @@ pub fn to_text(bytes: &[u8]) -> String {
 
 /// The bytes of such a text; nothing when it holds a character over U+00FF.
 pub fn from_text(text: &str) -> Option<Vec<u8>> {
-    text.chars()
-        .map(|character| u8::try_from(character).ok())
-        .collect()
+    text.chars().map(|character| u8::try_from(character).ok()).collect()
 }
 
 /// What a server answers instead of its account of the request.
@@ -130,38 +111,24 @@ impl Upstream {
     ///
     /// # Errors
     /// When the port is taken.
-    pub fn start_with(
-        port: u16,
-        answer: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static,
-    ) -> Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()?;
+    pub fn start_with(port: u16, answer: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static) -> Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = runtime
             .block_on(TcpListener::bind(("127.0.0.1", port)))
-            .with_context(|| {
-                format!("cannot listen on port {port}: stop what holds it or choose another")
-            })?;
+            .with_context(|| format!("cannot listen on port {port}: stop what holds it or choose another"))?;
         let address = listener.local_addr()?;
         let requests = Arc::new(AtomicU64::new(0));
         let (stop, stopped) = oneshot::channel();
         let serving = serve(listener, Arc::new(answer), Arc::clone(&requests));
-        let thread = thread::Builder::new()
-            .name("upstream".into())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = serving => {}
-                        _ = stopped => {}
-                    }
-                });
-            })?;
-        Ok(Self {
-            address,
-            requests,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        let thread = thread::Builder::new().name("upstream".into()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = serving => {}
+                    _ = stopped => {}
+                }
+            });
+        })?;
+        Ok(Self { address, requests, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -190,9 +157,8 @@ async fn serve(listener: TcpListener, answer: Arc<Handler>, requests: Arc<Atomic
         let (answer, requests) = (Arc::clone(&answer), Arc::clone(&requests));
         tokio::spawn(async move {
             let service = service_fn(|request| respond(request, &*answer, &requests));
-            let connection = http1::Builder::new()
-                .max_headers(MAX_HEADERS)
-                .serve_connection(TokioIo::new(stream), service);
+            let connection =
+                http1::Builder::new().max_headers(MAX_HEADERS).serve_connection(TokioIo::new(stream), service);
             // An error here is a client that went away.
             let _ = connection.await;
         });
@@ -208,16 +174,8 @@ async fn respond(
     let seen = Seen {
         method: head.method.to_string(),
         path: head.uri.to_string(),
-        headers: head
-            .headers
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
-            .collect(),
-        body: body
-            .collect()
-            .await
-            .map(|body| body.to_bytes().to_vec())
-            .unwrap_or_default(),
+        headers: head.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect(),
+        body: body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default(),
     };
     requests.fetch_add(1, Ordering::Relaxed);
     let reply = answer(&seen).unwrap_or_else(|| Reply {
@@ -229,14 +187,11 @@ async fn respond(
     for (name, value) in &reply.headers {
         response = response.header(name, value);
     }
-    Ok(response
-        .body(Full::from(reply.body))
-        .unwrap_or_else(|error| {
-            let mut response =
-                http::Response::new(Full::from(format!("the test's reply is not HTTP: {error}")));
-            *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
-            response
-        }))
+    Ok(response.body(Full::from(reply.body)).unwrap_or_else(|error| {
+        let mut response = http::Response::new(Full::from(format!("the test's reply is not HTTP: {error}")));
+        *response.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        response
+    }))
 }
 
 #[cfg(test)]
@@ -256,16 +211,10 @@ mod tests {
     fn it_tells_what_it_was_sent() {
         let upstream = Upstream::start(0).unwrap();
         let mut client = Client::new(upstream.address());
-        let request = Request::with_body("POST", "/p?q=1", b"\xffbody")
-            .header("X-A", b"\xfe")
-            .header("x-a", "2");
+        let request = Request::with_body("POST", "/p?q=1", b"\xffbody").header("X-A", b"\xfe").header("x-a", "2");
         let seen = Seen::from_json(&client.send(&request).unwrap().body).unwrap();
         assert_eq!(
-            (
-                seen.method.as_str(),
-                seen.path.as_str(),
-                seen.body.as_slice()
-            ),
+            (seen.method.as_str(), seen.path.as_str(), seen.body.as_slice()),
             ("POST", "/p?q=1", &b"\xffbody"[..])
         );
         assert_eq!(seen.header_all("x-a"), [&b"\xfe"[..], b"2"]);
@@ -287,23 +236,11 @@ mod tests {
 
     #[test]
     fn it_answers_as_told() {
-        let reply = Reply {
-            status: 503,
-            headers: vec![("x-why".into(), "test".into())],
-            body: b"down".to_vec(),
-        };
-        let upstream = Upstream::start_with(0, move |seen| {
-            (seen.path == "/fault").then(|| reply.clone())
-        })
-        .unwrap();
-        let response =
-            crate::http_client::send(upstream.address(), &Request::get("/fault")).unwrap();
+        let reply = Reply { status: 503, headers: vec![("x-why".into(), "test".into())], body: b"down".to_vec() };
+        let upstream = Upstream::start_with(0, move |seen| (seen.path == "/fault").then(|| reply.clone())).unwrap();
+        let response = crate::http_client::send(upstream.address(), &Request::get("/fault")).unwrap();
         assert_eq!(
-            (
-                response.status,
-                response.header("x-why"),
-                response.body.as_slice()
-            ),
+            (response.status, response.header("x-why"), response.body.as_slice()),
             (503, Some(&b"test"[..]), &b"down"[..])
         );
     }

@@ -24,9 +24,7 @@ fn start(options: SpinOptions) -> SpinHost {
 #[test]
 fn a_request_reaches_the_component_with_spins_headers() {
     let host = start(SpinOptions::default());
-    let request = Request::with_body("POST", "/a/b?c=d", b"hello")
-        .header("X-Own", "1")
-        .header("connection", "close");
+    let request = Request::with_body("POST", "/a/b?c=d", b"hello").header("X-Own", "1").header("connection", "close");
     let response = ask(host.address(), request.header("spin-client-addr", "forged"));
     assert_eq!(response.status, 200);
     let echo = text(&response);
@@ -43,37 +41,20 @@ fn a_request_reaches_the_component_with_spins_headers() {
         "spin-base-path: /",
         "body of 5",
     ] {
-        assert!(
-            lines.contains(&expected),
-            "{expected:?} is not in {lines:#?}"
-        );
+        assert!(lines.contains(&expected), "{expected:?} is not in {lines:#?}");
     }
-    let clients: Vec<&&str> = lines
-        .iter()
-        .filter(|line| line.starts_with("spin-client-addr: "))
-        .collect();
+    let clients: Vec<&&str> = lines.iter().filter(|line| line.starts_with("spin-client-addr: ")).collect();
     assert_eq!(*clients[0], "spin-client-addr: forged");
-    assert!(
-        clients[1].starts_with("spin-client-addr: 127.0.0.1:"),
-        "{clients:?}"
-    );
-    assert!(
-        !lines.iter().any(|line| line.starts_with("connection")),
-        "{lines:#?}"
-    );
-    assert_eq!(
-        response.header("content-length"),
-        Some(echo.len().to_string().as_bytes())
-    );
+    assert!(clients[1].starts_with("spin-client-addr: 127.0.0.1:"), "{clients:?}");
+    assert!(!lines.iter().any(|line| line.starts_with("connection")), "{lines:#?}");
+    assert_eq!(response.header("content-length"), Some(echo.len().to_string().as_bytes()));
 }
 
 #[test]
 fn the_test_and_the_component_share_a_store() {
     let start_with = BTreeMap::from([("a".to_owned(), b"1".to_vec())]);
-    let host = start(SpinOptions {
-        stores: BTreeMap::from([("default".to_owned(), start_with)]),
-        ..SpinOptions::default()
-    });
+    let host =
+        start(SpinOptions { stores: BTreeMap::from([("default".to_owned(), start_with)]), ..SpinOptions::default() });
     let store = host.store("default").unwrap();
     assert_eq!(body(host.address(), "/get?a"), r#"Ok(Some("1"))"#);
     assert_eq!(body(host.address(), "/get?b"), "Ok(None)");
@@ -86,59 +67,30 @@ fn the_test_and_the_component_share_a_store() {
     assert_eq!(body(host.address(), "/exists?a"), "Ok(false)");
     assert_eq!(body(host.address(), "/exists?b"), "Ok(true)");
     assert_eq!(body(host.address(), "/keys"), r#"Ok(["b", "c"])"#);
-    assert_eq!(
-        store.used(),
-        KvUse {
-            reads: 5,
-            writes: 2,
-            lists: 1
-        }
-    );
+    assert_eq!(store.used(), KvUse { reads: 5, writes: 2, lists: 1 });
     assert!(host.store("other").is_err());
 }
 
 #[test]
 fn a_store_can_be_refused_missing_failing_and_slow() {
     let faults = Faults::default();
-    let host = start(SpinOptions {
-        faults: faults.clone(),
-        ..SpinOptions::default()
-    });
-    assert_eq!(
-        body(host.address(), "/open?other"),
-        "Err(Error::AccessDenied)"
-    );
+    let host = start(SpinOptions { faults: faults.clone(), ..SpinOptions::default() });
+    assert_eq!(body(host.address(), "/open?other"), "Err(Error::AccessDenied)");
     faults.set("default", StoreFault::NoSuchStore);
-    assert_eq!(
-        body(host.address(), "/open?default"),
-        "Err(Error::NoSuchStore)"
-    );
+    assert_eq!(body(host.address(), "/open?default"), "Err(Error::NoSuchStore)");
     faults.set("default", StoreFault::AccessDenied);
-    assert_eq!(
-        body(host.address(), "/open?default"),
-        "Err(Error::AccessDenied)"
-    );
+    assert_eq!(body(host.address(), "/open?default"), "Err(Error::AccessDenied)");
     faults.set("default", StoreFault::Fails("disk".to_owned()));
     for path in ["/get?a", "/set?a=1", "/delete?a", "/exists?a", "/keys"] {
-        assert_eq!(
-            body(host.address(), path),
-            r#"Err(Error::Other("disk"))"#,
-            "{path}"
-        );
+        assert_eq!(body(host.address(), path), r#"Err(Error::Other("disk"))"#, "{path}");
     }
     faults.set("default", StoreFault::FailsWrites("full".to_owned()));
-    assert_eq!(
-        body(host.address(), "/set?a=1"),
-        r#"Err(Error::Other("full"))"#
-    );
+    assert_eq!(body(host.address(), "/set?a=1"), r#"Err(Error::Other("full"))"#);
     assert_eq!(body(host.address(), "/get?a"), "Ok(None)");
     faults.set("default", StoreFault::Slow(Duration::from_millis(150)));
     let began = Instant::now();
     assert_eq!(body(host.address(), "/get?a"), "Ok(None)");
-    assert!(
-        began.elapsed() >= Duration::from_millis(300),
-        "opening and reading are slow each"
-    );
+    assert!(began.elapsed() >= Duration::from_millis(300), "opening and reading are slow each");
     faults.clear("default");
     assert_eq!(body(host.address(), "/set?a=1"), "Ok(())");
 }
@@ -146,10 +98,7 @@ fn a_store_can_be_refused_missing_failing_and_slow() {
 #[test]
 fn variables_are_found_undefined_or_ill_named() {
     let variables = BTreeMap::from([("colour".to_owned(), "blue".to_owned())]);
-    let host = start(SpinOptions {
-        variables,
-        ..SpinOptions::default()
-    });
+    let host = start(SpinOptions { variables, ..SpinOptions::default() });
     assert_eq!(body(host.address(), "/variable?colour"), r#"Ok("blue")"#);
     assert!(body(host.address(), "/variable?size").starts_with("Err(Error::Undefined("));
     assert!(body(host.address(), "/variable?Colour").starts_with("Err(Error::InvalidName("));
@@ -158,27 +107,16 @@ fn variables_are_found_undefined_or_ill_named() {
 #[test]
 fn both_wall_clocks_show_the_tests_time() {
     let clock = Clock::fixed(1_700_000_000_123);
-    let host = start(SpinOptions {
-        clock: clock.clone(),
-        ..SpinOptions::default()
-    });
-    assert_eq!(
-        body(host.address(), "/clock"),
-        "1700000000123 1700000000123"
-    );
+    let host = start(SpinOptions { clock: clock.clone(), ..SpinOptions::default() });
+    assert_eq!(body(host.address(), "/clock"), "1700000000123 1700000000123");
     clock.advance(Duration::from_secs(2));
-    assert_eq!(
-        body(host.address(), "/clock"),
-        "1700000002123 1700000002123"
-    );
+    assert_eq!(body(host.address(), "/clock"), "1700000002123 1700000002123");
 }
 
 #[test]
 fn an_instance_serves_as_many_requests_as_spin_lets_it() {
     let host = start(SpinOptions::default());
-    let served: Vec<u64> = (0..130)
-        .map(|_| body(host.address(), "/served").parse().unwrap())
-        .collect();
+    let served: Vec<u64> = (0..130).map(|_| body(host.address(), "/served").parse().unwrap()).collect();
     let expected: Vec<u64> = (1..=128).chain(1..=2).collect();
     assert_eq!(served, expected);
     // Idle for more than a second: the instance is gone.
@@ -190,32 +128,18 @@ fn an_instance_serves_as_many_requests_as_spin_lets_it() {
 fn sixteen_requests_share_an_instance_and_the_seventeenth_gets_another() {
     let host = start(SpinOptions::default());
     let address = host.address();
-    let requests: Vec<_> = (0..17)
-        .map(|_| thread::spawn(move || body(address, "/sleep?700")))
-        .collect();
-    let mut served: Vec<u64> = requests
-        .into_iter()
-        .map(|request| request.join().unwrap().parse().unwrap())
-        .collect();
+    let requests: Vec<_> = (0..17).map(|_| thread::spawn(move || body(address, "/sleep?700"))).collect();
+    let mut served: Vec<u64> = requests.into_iter().map(|request| request.join().unwrap().parse().unwrap()).collect();
     served.sort_unstable();
     // Which instance takes a request is a matter of timing; that none takes more than 16 at once and that they are shared is not.
-    assert!(
-        served.contains(&1) && *served.last().unwrap() <= 16,
-        "{served:?}"
-    );
-    assert!(
-        served.iter().filter(|count| **count == 1).count() >= 2,
-        "{served:?}"
-    );
+    assert!(served.contains(&1) && *served.last().unwrap() <= 16, "{served:?}");
+    assert!(served.iter().filter(|count| **count == 1).count() >= 2, "{served:?}");
     assert!(served.iter().any(|count| *count > 1), "{served:?}");
 }
 
 #[test]
 fn without_reuse_every_request_has_an_instance_of_its_own() {
-    let host = start(SpinOptions {
-        reuse: Reuse::NONE,
-        ..SpinOptions::default()
-    });
+    let host = start(SpinOptions { reuse: Reuse::NONE, ..SpinOptions::default() });
     assert!((0..5).all(|_| body(host.address(), "/served") == "1"));
 }
 
@@ -225,11 +149,7 @@ fn a_trap_and_an_error_are_empty_500s_and_the_next_request_works() {
     for path in ["/trap", "/error"] {
         assert_eq!(get(host.address(), path), (500, String::new()), "{path}");
         assert_eq!(get(host.address(), "/empty").0, 200);
-        assert!(
-            host.log().contains(&format!("GET {path}")),
-            "{}",
-            host.log()
-        );
+        assert!(host.log().contains(&format!("GET {path}")), "{}", host.log());
     }
 }
 
@@ -247,40 +167,24 @@ fn a_trap_ends_every_request_of_its_instance_unless_one_keeps_the_others_out() {
 
 #[test]
 fn a_component_that_loops_is_ended_and_others_are_served_meanwhile() {
-    let host = start(SpinOptions {
-        request_timeout: Duration::from_secs(2),
-        ..SpinOptions::default()
-    });
+    let host = start(SpinOptions { request_timeout: Duration::from_secs(2), ..SpinOptions::default() });
     let address = host.address();
     let began = Instant::now();
     let looping = thread::spawn(move || get(address, "/loop"));
     thread::sleep(Duration::from_millis(200));
     assert_eq!(get(address, "/empty").0, 200);
-    assert!(
-        began.elapsed() < Duration::from_secs(2),
-        "the other request waited for the loop"
-    );
+    assert!(began.elapsed() < Duration::from_secs(2), "the other request waited for the loop");
     assert_eq!(looping.join().unwrap(), (500, String::new()));
-    assert!(
-        (2..10).contains(&began.elapsed().as_secs()),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!((2..10).contains(&began.elapsed().as_secs()), "{:?}", began.elapsed());
 }
 
 #[test]
 fn only_declared_hosts_can_be_called() {
     let origin = start(SpinOptions::default());
     let own = format!("http://{}", origin.address());
-    let host = start(SpinOptions {
-        allowed_outbound_hosts: vec![own.clone()],
-        ..SpinOptions::default()
-    });
+    let host = start(SpinOptions { allowed_outbound_hosts: vec![own.clone()], ..SpinOptions::default() });
     let allowed = body(host.address(), &format!("/fetch?{own}/variable?x"));
-    assert!(
-        allowed.starts_with("200 OK Ok(\"Err(Error::Undefined"),
-        "{allowed}"
-    );
+    assert!(allowed.starts_with("200 OK Ok(\"Err(Error::Undefined"), "{allowed}");
     let denied = body(host.address(), "/fetch?http://127.0.0.1:9/");
     assert!(denied.contains("HttpRequestDenied"), "{denied}");
 }
@@ -290,10 +194,7 @@ fn the_components_output_is_kept() {
     let host = start(SpinOptions::default());
     body(host.address(), "/log?words");
     let log = host.log();
-    assert!(
-        log.contains("to standard output: words") && log.contains("to standard error: words"),
-        "{log}"
-    );
+    assert!(log.contains("to standard output: words") && log.contains("to standard error: words"), "{log}");
 }
 
 #[test]
@@ -304,10 +205,7 @@ fn a_dropped_host_no_longer_listens() {
     drop(host);
     assert!(std::net::TcpStream::connect(address).is_err());
     // And its address is free again.
-    let again = start(SpinOptions {
-        listen: Some(address),
-        ..SpinOptions::default()
-    });
+    let again = start(SpinOptions { listen: Some(address), ..SpinOptions::default() });
     assert_eq!(again.address(), address);
     assert_eq!(get(address, "/empty").0, 200);
 }

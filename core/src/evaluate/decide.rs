@@ -8,7 +8,6 @@ use super::visitor::{NoVisitor, Visitor};
 use super::{MAX_STEPS, Timestamp, str_steps};
 use crate::context::Context;
 use crate::hash::Murmur3;
-use crate::snapshot::layout;
 use crate::snapshot::view::records;
 use crate::snapshot::{FlagIndex, FlagValue, Ruleset};
 
@@ -119,7 +118,10 @@ pub struct Decision<'r> {
     pub fault: Option<Fault<'r>>,
 }
 
-/// Variants chosen by hand: decision id → variant id, applied over everything else, the last one winning.
+/// More variants than anyone chooses by hand for one user; each costs a walk over the decisions.
+const MAX_OVERRIDES: usize = 64;
+
+/// Variants chosen by hand: decision id → variant id, applied over everything else in this order, the last one winning.
 pub type Overrides<'o> = [(&'o str, &'o str)];
 
 /// One context's decisions at one moment. All of them share one budget of [`MAX_STEPS`], so that neither a hostile ruleset nor a
@@ -161,12 +163,16 @@ impl<'a> Ruleset<'a> {
         Err(Fault { kind: FaultKind::MissingFlag, subject: self.text(variant.missing_flag) })
     }
 
-    fn overridden(&self, record: &layout::Decision, overrides: &Overrides<'_>) -> Option<u32> {
-        let (_, wanted) = overrides.iter().rev().find(|(id, _)| id.as_bytes() == self.bytes(record.id))?;
+    /// Where the decision with this id stands, and its variant with that id.
+    fn overridden(&self, decision: &str, variant: &str) -> Option<(u32, u32)> {
+        let (at, record) =
+            (0..).zip(self.tables.decisions.iter()).find(|(_, d)| self.bytes(d.id) == decision.as_bytes())?;
         let known = u32::try_from(self.tables.variants.len()).unwrap_or(0);
         let first = record.variants.start;
-        (first..first.saturating_add(record.variants.len).min(known))
-            .find(|&at| self.tables.variants.get(at as usize).is_some_and(|v| self.bytes(v.id) == wanted.as_bytes()))
+        let chosen = (first..first.saturating_add(record.variants.len).min(known)).find(|&at| {
+            self.tables.variants.get(at as usize).is_some_and(|v| self.bytes(v.id) == variant.as_bytes())
+        })?;
+        Some((at, chosen))
     }
 }
 
@@ -180,10 +186,35 @@ impl<'r> Session<'r, '_> {
         Session { ruleset: self.ruleset, context: self.context, now: self.now, overrides, steps: self.steps }
     }
 
+    /// The variants chosen by hand, in the order given: each with its decision, or what is wrong with it. Decisions and variants that do
+    /// not exist are passed over.
+    pub fn overrides(&self) -> impl DoubleEndedIterator<Item = Result<Choice, Fault<'r>>> {
+        let ruleset = self.ruleset;
+        self.overrides.iter().take(MAX_OVERRIDES).filter_map(move |(decision, variant)| {
+            let (decision, variant) = ruleset.overridden(decision, variant)?;
+            Some(ruleset.complete(Choice { decision, rule: None, variant, reason: Reason::Override }))
+        })
+    }
+
     /// Decides one flag, with someone watching.
     pub fn evaluate<V: Visitor>(&mut self, flag: FlagIndex, visitor: &mut V) -> Decision<'r> {
         let ruleset = self.ruleset;
         let mut fault = None;
+        for chosen in self.overrides().rev() {
+            match chosen {
+                Ok(choice) => {
+                    if let Some(value) = ruleset.assigned(choice.variant, flag) {
+                        return Decision {
+                            value: Some(value),
+                            reason: choice.reason,
+                            choice: Some(choice),
+                            fault: None,
+                        };
+                    }
+                }
+                Err(found) => fault = fault.or(Some(found)),
+            }
+        }
         for decision in ruleset.setters(flag) {
             match self.decide(decision, visitor) {
                 Ok(Some(choice)) => {
@@ -214,7 +245,7 @@ impl<'r> Session<'r, '_> {
         Decision { value: None, reason, choice: None, fault }
     }
 
-    /// Makes one decision, by its place in the ruleset: which variant, if any, this user gets.
+    /// Makes one decision, by its place in the ruleset: which variant, if any, this user gets. [`overrides`](Self::overrides) come on top.
     ///
     /// # Errors
     /// Where the ruleset is at fault for this user.
@@ -238,12 +269,6 @@ impl<'r> Session<'r, '_> {
     fn choose<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
         let ruleset = self.ruleset;
         let record = ruleset.tables.decisions.get(decision as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
-        if !self.overrides.is_empty() {
-            self.spend(record.variants.len)?;
-            if let Some(variant) = ruleset.overridden(&record, self.overrides) {
-                return ruleset.complete(Choice { decision, rule: None, variant, reason: Reason::Override }).map(Some);
-            }
-        }
         if record.broken.len > 0 {
             return Err(Fault { kind: FaultKind::Broken, subject: ruleset.text(record.broken) });
         }

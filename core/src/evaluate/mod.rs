@@ -12,11 +12,8 @@ pub use condition::{Comparator, ConditionView, Test};
 pub use decide::{Choice, Decision, Fault, FaultKind, Overrides, Reason, Session};
 pub use visitor::{NoVisitor, Visitor};
 
+use crate::timestamp::Timestamp;
 pub(crate) use version::{clean_version, version_parts};
-
-/// A moment: milliseconds since the Unix epoch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(pub i64);
 
 /// How deep conditions may nest, segments included. Real ones stay below ten; the reference recurses until its stack ends.
 pub const MAX_DEPTH: u32 = 64;

@@ -4,7 +4,7 @@ use super::condition::ConditionView;
 
 /// Is told every step of a decision. The default methods do nothing, so that not watching costs nothing.
 pub trait Visitor {
-    /// A decision, by its place in the ruleset, is about to be made; its rules follow, unless it is overridden or broken.
+    /// A decision, by its place in the ruleset, is about to be made; its rules follow, unless it is broken.
     fn decision_begins(&mut self, _decision: u32) {}
     /// A rule is about to be tried.
     fn rule_begins(&mut self, _rule: u32) {}

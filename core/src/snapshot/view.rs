@@ -16,6 +16,14 @@ pub(crate) const MAX_PROBES: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FlagIndex(pub(crate) u32);
 
+impl FlagIndex {
+    /// The flag's place among [`Ruleset::flags`]: less than [`Ruleset::len`].
+    #[must_use]
+    pub const fn place(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// The type of a flag's value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]

@@ -1,10 +1,9 @@
 //! The test facility: a request says what time it is and which variants it gets.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 
-use jackstaff_core::Timestamp;
+use jackstaff_core::{Timestamp, Value};
 use serde::Deserialize;
 
 /// What the test header asks for.
@@ -12,8 +11,8 @@ use serde::Deserialize;
 pub struct TestControl<'h> {
     /// The time for this request.
     pub now: Option<Timestamp>,
-    /// Variant ids by decision id.
-    variants: BTreeMap<Cow<'h, str>, Cow<'h, str>>,
+    /// Variant ids by decision id, in the order written: the last one has the last word.
+    variants: Vec<(Cow<'h, str>, Cow<'h, str>)>,
 }
 
 /// Why a test header says nothing.
@@ -33,7 +32,7 @@ impl std::error::Error for TestControlError {}
 struct Wire<'h> {
     now: Option<String>,
     #[serde(default, borrow)]
-    overrides: BTreeMap<Cow<'h, str>, Cow<'h, str>>,
+    overrides: Option<Value<'h>>,
 }
 
 impl<'h> TestControl<'h> {
@@ -46,12 +45,20 @@ impl<'h> TestControl<'h> {
         let wire: Wire<'h> = serde_json::from_slice(value).map_err(|error| refuse(&error))?;
         let now = match wire.now {
             None => None,
-            Some(text) => {
-                let time: jiff::Timestamp = text.parse().map_err(|_| refuse(&"`now` is no time as in RFC 3339"))?;
-                Some(Timestamp(time.as_millisecond()))
-            }
+            Some(text) => Some(Timestamp::parse(&text).ok_or_else(|| refuse(&"`now` is no time as in RFC 3339"))?),
         };
-        Ok(Self { now, variants: wire.overrides })
+        let variants = match wire.overrides {
+            None | Some(Value::Null) => Vec::new(),
+            Some(Value::Map(members)) => members
+                .into_iter()
+                .map(|(decision, variant)| match variant {
+                    Value::String(variant) => Ok((decision, variant)),
+                    _ => Err(refuse(&"`overrides` must map decision ids to variant ids")),
+                })
+                .collect::<Result<_, _>>()?,
+            Some(_) => return Err(refuse(&"`overrides` must be an object")),
+        };
+        Ok(Self { now, variants })
     }
 
     /// The variants in the form that decisions take them.

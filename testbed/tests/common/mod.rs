@@ -1,6 +1,8 @@
 //! Short ways of asking a host something.
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod hosts;
+
 use std::net::SocketAddr;
 
 use jackstaff_testbed::http_client::{Request, Response, send};

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::conditions::Place;
-use super::wire::{self, Feature, Share, Target, Unreadable, Variation, member};
+use super::wire::{Feature, Share, Target, Unreadable, Variation, member};
 use super::{Lowering, wire::Part};
 use crate::context::attribute_hash;
 use crate::hash::murmur3;
@@ -242,7 +242,7 @@ impl<'d> Lowering<'_, 'd> {
 
     /// A date in milliseconds; NaN, with a diagnostic, where it is none, so that it compares false as in JavaScript.
     fn date(&mut self, date: Option<&Value<'_>>, path: &str) -> f64 {
-        let parsed = date.and_then(Value::as_str).and_then(wire::parse_date);
+        let parsed = date.and_then(Value::as_str).and_then(crate::Timestamp::parse);
         if parsed.is_none() {
             let found = date.map_or("nothing".to_owned(), Value::to_json);
             self.diagnostics.error(
@@ -253,7 +253,7 @@ impl<'d> Lowering<'_, 'd> {
         }
         // Exact: dates stay far below 2^53 milliseconds.
         #[allow(clippy::cast_precision_loss)]
-        parsed.map_or(f64::NAN, |ms| ms as f64)
+        parsed.map_or(f64::NAN, |moment| moment.0 as f64)
     }
 }
 

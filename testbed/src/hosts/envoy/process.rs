@@ -34,12 +34,7 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts Envoy in the directory `current` with a bootstrap file that the caller has put into `dir`, and waits until it serves.
-    pub(super) fn start(
-        dir: TempDir,
-        bootstrap: &Path,
-        concurrency: u32,
-        current: &Path,
-    ) -> Result<Self> {
+    pub(super) fn start(dir: TempDir, bootstrap: &Path, concurrency: u32, current: &Path) -> Result<Self> {
         let program = install::program()?;
         let log = dir.path().join("envoy.log");
         let admin_path = dir.path().join("admin-address");
@@ -49,27 +44,14 @@ impl Process {
             .arg("--config-path")
             .arg(bootstrap)
             .args(["--concurrency", &concurrency.to_string()])
-            .args([
-                "--disable-hot-restart",
-                "--log-level",
-                "warning",
-                "--component-log-level",
-                "wasm:info",
-            ])
+            .args(["--disable-hot-restart", "--log-level", "warning", "--component-log-level", "wasm:info"])
             .arg("--admin-address-path")
             .arg(&admin_path)
             .stdin(Stdio::null())
             .stdout(File::create(dir.path().join("stdout"))?)
             .stderr(File::create(&log)?);
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot run {}", program.display()))?;
-        let mut process = Self {
-            child,
-            admin: ([127, 0, 0, 1], 0).into(),
-            log,
-            dir,
-        };
+        let child = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
+        let mut process = Self { child, admin: ([127, 0, 0, 1], 0).into(), log, dir };
         process.wait_until_ready(&admin_path)?;
         Ok(process)
     }
@@ -78,28 +60,17 @@ impl Process {
         let deadline = Instant::now() + START_TIMEOUT;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
-                bail!(
-                    "Envoy did not start ({status}). The end of its log:\n{}",
-                    tail(&self.log())
-                );
+                bail!("Envoy did not start ({status}). The end of its log:\n{}", tail(&self.log()));
             }
-            if let Some(admin) = fs::read_to_string(admin_path)
-                .ok()
-                .and_then(|text| text.trim().parse().ok())
-            {
+            if let Some(admin) = fs::read_to_string(admin_path).ok().and_then(|text| text.trim().parse().ok()) {
                 self.admin = admin;
-                if http_client::send(admin, &Request::get("/ready"))
-                    .is_ok_and(|response| response.status == 200)
-                {
+                if http_client::send(admin, &Request::get("/ready")).is_ok_and(|response| response.status == 200) {
                     return Ok(());
                 }
             }
             thread::sleep(POLL);
         }
-        bail!(
-            "Envoy did not become ready within {START_TIMEOUT:?}. The end of its log:\n{}",
-            tail(&self.log())
-        )
+        bail!("Envoy did not become ready within {START_TIMEOUT:?}. The end of its log:\n{}", tail(&self.log()))
     }
 
     pub(super) fn admin(&self) -> SocketAddr {
@@ -115,9 +86,7 @@ impl Process {
     }
 
     pub(super) fn log(&self) -> String {
-        fs::read(&self.log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
     }
 
     pub(super) fn wait(&mut self) -> Result<ExitStatus> {
@@ -128,10 +97,7 @@ impl Process {
     pub(super) fn listeners(&self) -> Result<Vec<(String, SocketAddr)>> {
         let response = http_client::send(self.admin, &Request::get("/listeners?format=json"))?;
         let json = response.json()?;
-        let statuses = json["listener_statuses"]
-            .as_array()
-            .map(Vec::as_slice)
-            .unwrap_or_default();
+        let statuses = json["listener_statuses"].as_array().map(Vec::as_slice).unwrap_or_default();
         statuses.iter().map(listener).collect()
     }
 }
@@ -146,22 +112,11 @@ impl Drop for Process {
 
 fn listener(status: &Value) -> Result<(String, SocketAddr)> {
     let socket = &status["local_address"]["socket_address"];
-    let address = || {
-        Some((
-            socket["address"].as_str()?.parse().ok()?,
-            u16::try_from(socket["port_value"].as_u64()?).ok()?,
-        ))
-    };
+    let address =
+        || Some((socket["address"].as_str()?.parse().ok()?, u16::try_from(socket["port_value"].as_u64()?).ok()?));
     let address: Option<(std::net::IpAddr, u16)> = address();
-    let name = status["name"]
-        .as_str()
-        .context("a listener without a name")?;
-    Ok((
-        name.to_owned(),
-        address
-            .with_context(|| format!("the listener {name} has no address: {status}"))?
-            .into(),
-    ))
+    let name = status["name"].as_str().context("a listener without a name")?;
+    Ok((name.to_owned(), address.with_context(|| format!("the listener {name} has no address: {status}"))?.into()))
 }
 
 /// The last lines of a log.

@@ -19,7 +19,8 @@ use anyhow::{Context, Result, anyhow, bail};
 use tempfile::TempDir;
 
 pub use viceroy::{
-    OVERRIDE as VICEROY_VARIABLE, VERSION as VICEROY_VERSION, program as viceroy_program,
+    OVERRIDE as VICEROY_VARIABLE, VERSION as VICEROY_VERSION, is_installed as viceroy_is_installed,
+    program as viceroy_program,
 };
 
 use output::Output;
@@ -88,13 +89,9 @@ impl FastlyHost {
         if !options.wasm.is_file() {
             bail!("no Fastly module at {}", options.wasm.display());
         }
-        let files = tempfile::Builder::new()
-            .prefix("jackstaff-fastly-")
-            .tempdir()?;
+        let files = tempfile::Builder::new().prefix("jackstaff-fastly-").tempdir()?;
         manifest::write(files.path(), &options)?;
-        let wanted = options
-            .listen
-            .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let wanted = options.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
         let mut child = Command::new(&program)
             .arg("serve")
             .arg("--addr")
@@ -120,12 +117,7 @@ impl FastlyHost {
             output.gather(stream);
         }
         // From here on dropping the host ends the child, whatever happens.
-        let mut host = Self {
-            address: wanted,
-            child,
-            output,
-            _files: files,
-        };
+        let mut host = Self { address: wanted, child, output, _files: files };
         host.address = host.wait_until_listening()?;
         Ok(host)
     }
@@ -138,41 +130,20 @@ impl FastlyHost {
     /// The entries that the service wrote to the log endpoint `name`, oldest first, with newlines as `\n` (Viceroy's doing).
     pub fn endpoint_lines(&self, name: &str) -> Vec<String> {
         let prefix = format!("{name} :: ");
-        self.output
-            .lines()
-            .iter()
-            .filter_map(|line| line.strip_prefix(&prefix))
-            .map(str::to_owned)
-            .collect()
+        self.output.lines().iter().filter_map(|line| line.strip_prefix(&prefix)).map(str::to_owned).collect()
     }
 
     /// Waits until the log endpoint `name` has at least `count` entries and returns them: an entry is printed some time after the response.
     ///
     /// # Errors
     /// When there are fewer at the end of `limit`.
-    pub fn wait_for_endpoint_lines(
-        &self,
-        name: &str,
-        count: usize,
-        limit: Duration,
-    ) -> Result<Vec<String>> {
+    pub fn wait_for_endpoint_lines(&self, name: &str, count: usize, limit: Duration) -> Result<Vec<String>> {
         let prefix = format!("{name} :: ");
-        let enough = |lines: &[String]| {
-            (lines
-                .iter()
-                .filter(|line| line.starts_with(&prefix))
-                .count()
-                >= count)
-                .then_some(())
-        };
-        self.output
-            .wait(Instant::now() + limit, enough)
-            .ok_or_else(|| {
-                anyhow!(
-                    "fewer than {count} entries at the log endpoint {name:?} after {limit:?}\n{}",
-                    self.last_lines()
-                )
-            })?;
+        let enough =
+            |lines: &[String]| (lines.iter().filter(|line| line.starts_with(&prefix)).count() >= count).then_some(());
+        self.output.wait(Instant::now() + limit, enough).ok_or_else(|| {
+            anyhow!("fewer than {count} entries at the log endpoint {name:?} after {limit:?}\n{}", self.last_lines())
+        })?;
         Ok(self.endpoint_lines(name))
     }
 
@@ -191,13 +162,7 @@ impl FastlyHost {
         let deadline = Instant::now() + START_LIMIT;
         loop {
             let listening = |lines: &[String]| {
-                lines.iter().find_map(|line| {
-                    line.split_once(LISTENING)?
-                        .1
-                        .trim()
-                        .parse::<SocketAddr>()
-                        .ok()
-                })
+                lines.iter().find_map(|line| line.split_once(LISTENING)?.1.trim().parse::<SocketAddr>().ok())
             };
             if let Some(address) = self.output.wait(Instant::now() + LOOK_INTERVAL, listening) {
                 return Ok(address);
@@ -205,16 +170,10 @@ impl FastlyHost {
             if let Some(status) = self.child.try_wait()? {
                 // Its last words may still be on their way through the pipes.
                 std::thread::sleep(LOOK_INTERVAL);
-                bail!(
-                    "Viceroy ended ({status}) instead of listening:\n{}",
-                    self.last_lines()
-                );
+                bail!("Viceroy ended ({status}) instead of listening:\n{}", self.last_lines());
             }
             if Instant::now() > deadline {
-                bail!(
-                    "Viceroy did not listen within {START_LIMIT:?}:\n{}",
-                    self.last_lines()
-                );
+                bail!("Viceroy did not listen within {START_LIMIT:?}:\n{}", self.last_lines());
             }
         }
     }

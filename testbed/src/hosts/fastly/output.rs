@@ -27,10 +27,7 @@ impl Output {
         thread::spawn(move || {
             let mut reader = BufReader::new(stream);
             let mut line = Vec::new();
-            while reader
-                .read_until(b'\n', &mut line)
-                .is_ok_and(|read| read > 0)
-            {
+            while reader.read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
                 output.push(String::from_utf8_lossy(&line).trim_end().to_owned());
                 line.clear();
             }
@@ -43,25 +40,14 @@ impl Output {
     }
 
     /// Waits until `find` returns something for the lines so far, at most until `deadline`.
-    pub(super) fn wait<T>(
-        &self,
-        deadline: Instant,
-        find: impl Fn(&[String]) -> Option<T>,
-    ) -> Option<T> {
+    pub(super) fn wait<T>(&self, deadline: Instant, find: impl Fn(&[String]) -> Option<T>) -> Option<T> {
         let mut lines = self.lock();
         loop {
             if let Some(found) = find(&lines) {
                 return Some(found);
             }
-            let left = deadline
-                .checked_duration_since(Instant::now())
-                .filter(|left| *left > Duration::ZERO)?;
-            lines = self
-                .0
-                .arrived
-                .wait_timeout(lines, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            let left = deadline.checked_duration_since(Instant::now()).filter(|left| *left > Duration::ZERO)?;
+            lines = self.0.arrived.wait_timeout(lines, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 

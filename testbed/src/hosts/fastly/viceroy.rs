@@ -30,9 +30,7 @@ pub fn program() -> Result<PathBuf> {
         return Ok(named);
     }
     let root = cache::dir(&format!("viceroy-{VERSION}"))?;
-    let program = root
-        .join("bin")
-        .join(format!("viceroy{}", env::consts::EXE_SUFFIX));
+    let program = program_in(&root);
     if program.is_file() {
         return Ok(program);
     }
@@ -43,22 +41,22 @@ pub fn program() -> Result<PathBuf> {
     Ok(program)
 }
 
+fn program_in(root: &Path) -> PathBuf {
+    root.join("bin").join(format!("viceroy{}", env::consts::EXE_SUFFIX))
+}
+
+/// Whether [`program`] has nothing to install.
+#[must_use]
+pub fn is_installed() -> bool {
+    env::var_os(OVERRIDE).is_some()
+        || cache::dir(&format!("viceroy-{VERSION}")).is_ok_and(|root| program_in(&root).is_file())
+}
+
 fn install(root: &Path) -> Result<()> {
-    eprintln!(
-        "testbed: building Viceroy {VERSION} into {} (once; about 16 minutes of CPU) …",
-        root.display()
-    );
+    eprintln!("testbed: building Viceroy {VERSION} into {} (once; about 16 minutes of CPU) …", root.display());
     let build = root.join("build");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args([
-            "install",
-            "viceroy",
-            "--version",
-            VERSION,
-            "--locked",
-            "--ignore-rust-version",
-            "--root",
-        ])
+        .args(["install", "viceroy", "--version", VERSION, "--locked", "--ignore-rust-version", "--root"])
         .arg(root)
         .arg("--target-dir")
         .arg(&build)

@@ -33,19 +33,13 @@ pub struct CalloutReply {
 impl CalloutReply {
     /// An answer with this status and body.
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            headers: vec![(b":status".to_vec(), status.to_string().into_bytes())],
-            body: body.into(),
-        }
+        Self { headers: vec![(b":status".to_vec(), status.to_string().into_bytes())], body: body.into() }
     }
 
     /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.headers.push((
-            name.to_ascii_lowercase().into_bytes(),
-            value.as_ref().to_vec(),
-        ));
+        self.headers.push((name.to_ascii_lowercase().into_bytes(), value.as_ref().to_vec()));
         self
     }
 
@@ -71,14 +65,8 @@ impl Vm {
     /// # Errors
     /// When the module traps or there is no such call.
     pub fn answer(&mut self, token: u32, reply: CalloutReply) -> Result<(), VmError> {
-        let position = self
-            .callouts()
-            .iter()
-            .position(|callout| callout.token == token);
-        let callout = self
-            .host()
-            .callouts
-            .remove(position.ok_or(VmError::Unknown("callout"))?);
+        let position = self.callouts().iter().position(|callout| callout.token == token);
+        let callout = self.host().callouts.remove(position.ok_or(VmError::Unknown("callout"))?);
         let (headers, body) = (size(reply.headers.len()), size(reply.body.len()));
         self.host().reply = Some(reply);
         // The module knows by the token which of its contexts made the call; the host names the root.
@@ -102,22 +90,11 @@ impl Vm {
 
     /// Goes on with the streams that a callback for another context has resumed or answered.
     pub(super) fn wake(&mut self) -> Result<(), VmError> {
-        let stirred = |stream: &Stream| {
-            stream.waiting && (stream.resume_request || stream.local_reply.is_some())
-        };
-        let ids: Vec<u32> = self
-            .host()
-            .streams
-            .iter()
-            .filter(|(_, stream)| stirred(stream))
-            .map(|(id, _)| *id)
-            .collect();
+        let stirred = |stream: &Stream| stream.waiting && (stream.resume_request || stream.local_reply.is_some());
+        let ids: Vec<u32> =
+            self.host().streams.iter().filter(|(_, stream)| stirred(stream)).map(|(id, _)| *id).collect();
         for id in ids {
-            let reply = self
-                .host()
-                .streams
-                .get_mut(&id)
-                .and_then(|stream| stream.local_reply.take());
+            let reply = self.host().streams.get_mut(&id).and_then(|stream| stream.local_reply.take());
             match reply {
                 Some(reply) => self.reply(id, reply)?,
                 None => self.forward(id, Vec::new())?,

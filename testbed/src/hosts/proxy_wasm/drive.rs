@@ -28,11 +28,7 @@ impl Vm {
     ///
     /// # Errors
     /// When the module traps or there is no such plugin.
-    pub fn request(
-        &mut self,
-        plugin: PluginId,
-        request: RequestIn,
-    ) -> Result<(StreamId, Outcome), VmError> {
+    pub fn request(&mut self, plugin: PluginId, request: RequestIn) -> Result<(StreamId, Outcome), VmError> {
         let stream = self.begin(plugin, request)?;
         self.settle()?;
         Ok((stream, self.outcome(stream)?))
@@ -51,8 +47,7 @@ impl Vm {
         let headers = size(stream.request.len());
         self.host().streams.insert(id, stream);
         self.call::<_, ()>("proxy_on_context_create", id, (id, plugin.0))?;
-        let mut flow =
-            self.request_callback("proxy_on_request_headers", id, headers, body.is_empty())?;
+        let mut flow = self.request_callback("proxy_on_request_headers", id, headers, body.is_empty())?;
         let mut gone = Vec::new();
         if flow == Flow::Continue {
             self.close_request(id);
@@ -87,23 +82,12 @@ impl Vm {
             }
             Flow::Pause => {}
         }
-        let kept = self
-            .host()
-            .streams
-            .get(&id)
-            .and_then(|stream| stream.buffer(0))
-            .map_or(0, <[u8]>::len);
+        let kept = self.host().streams.get(&id).and_then(|stream| stream.buffer(0)).map_or(0, <[u8]>::len);
         let flow = self.request_callback("proxy_on_request_body", id, size(kept), true)?;
         Ok((flow, gone))
     }
 
-    fn request_callback(
-        &mut self,
-        callback: &'static str,
-        id: u32,
-        length: u32,
-        end: bool,
-    ) -> Result<Flow, VmError> {
+    fn request_callback(&mut self, callback: &'static str, id: u32, length: u32, end: bool) -> Result<Flow, VmError> {
         let action = self.call::<_, u32>(callback, id, (id, length, u32::from(end)))?;
         let Some(stream) = self.host().streams.get_mut(&id) else {
             return Ok(Flow::Ended);
@@ -113,11 +97,7 @@ impl Vm {
             self.reply(id, reply)?;
             return Ok(Flow::Ended);
         }
-        Ok(if action == Some(PAUSE) && !resumed {
-            Flow::Pause
-        } else {
-            Flow::Continue
-        })
+        Ok(if action == Some(PAUSE) && !resumed { Flow::Pause } else { Flow::Continue })
     }
 
     /// The request goes on to the application, with what is left of its body behind what has gone before.
@@ -156,38 +136,18 @@ impl Vm {
         if let Some(outcome) = self.outcomes.remove(&stream.0) {
             return Ok(outcome);
         }
-        let waiting = self
-            .host()
-            .streams
-            .get(&stream.0)
-            .is_some_and(|stream| stream.waiting);
-        if waiting {
-            Ok(Outcome::Paused)
-        } else {
-            Err(VmError::Unknown("outcome of a stream"))
-        }
+        let waiting = self.host().streams.get(&stream.0).is_some_and(|stream| stream.waiting);
+        if waiting { Ok(Outcome::Paused) } else { Err(VmError::Unknown("outcome of a stream")) }
     }
 
     /// Takes the application's response through the filter, which ends the stream. The body comes to the filter in one piece.
     ///
     /// # Errors
     /// When the module traps or pauses the response, or the stream has ended.
-    pub fn response(
-        &mut self,
-        stream: StreamId,
-        response: ResponseIn,
-    ) -> Result<ResponseOut, VmError> {
-        let ResponseIn {
-            status,
-            headers,
-            body,
-        } = response;
+    pub fn response(&mut self, stream: StreamId, response: ResponseIn) -> Result<ResponseOut, VmError> {
+        let ResponseIn { status, headers, body } = response;
         let status: Header = (b":status".to_vec(), status.to_string().into_bytes());
-        let open = self
-            .host()
-            .streams
-            .get_mut(&stream.0)
-            .ok_or(VmError::Unknown("stream"))?;
+        let open = self.host().streams.get_mut(&stream.0).ok_or(VmError::Unknown("stream"))?;
         open.response = super::headers::HeaderMap::new([status].into_iter().chain(headers));
         let response = self.run_response(stream.0, body)?;
         self.finish(stream.0)?;
@@ -206,15 +166,10 @@ impl Vm {
     }
 
     fn run_response(&mut self, id: u32, body: Vec<u8>) -> Result<ResponseOut, VmError> {
-        let open = self
-            .host()
-            .streams
-            .get_mut(&id)
-            .ok_or(VmError::Unknown("stream"))?;
+        let open = self.host().streams.get_mut(&id).ok_or(VmError::Unknown("stream"))?;
         open.response_open = true;
         let headers = size(open.response.len());
-        let mut paused =
-            self.response_callback("proxy_on_response_headers", id, headers, body.is_empty())?;
+        let mut paused = self.response_callback("proxy_on_response_headers", id, headers, body.is_empty())?;
         let length = size(body.len());
         if let Some(open) = self.host().streams.get_mut(&id) {
             open.response_open = paused;
@@ -226,11 +181,7 @@ impl Vm {
         if paused {
             return Err(VmError::ResponsePaused);
         }
-        let open = self
-            .host()
-            .streams
-            .get_mut(&id)
-            .ok_or(VmError::Unknown("stream"))?;
+        let open = self.host().streams.get_mut(&id).ok_or(VmError::Unknown("stream"))?;
         open.response_open = false;
         let mut body = open.response_body.take().unwrap_or_default();
         // A reply that the filter sends now takes the place of the response, and does not come by the filter again.
@@ -239,34 +190,15 @@ impl Vm {
             body = reply.body;
         }
         let headers = open.response.entries();
-        let status = first(headers, ":status")
-            .and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
-        let headers = headers
-            .iter()
-            .filter(|(name, _)| !name.starts_with(b":"))
-            .cloned()
-            .collect();
-        Ok(ResponseOut {
-            status: status.unwrap_or(0),
-            headers,
-            body,
-        })
+        let status = first(headers, ":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
+        let headers = headers.iter().filter(|(name, _)| !name.starts_with(b":")).cloned().collect();
+        Ok(ResponseOut { status: status.unwrap_or(0), headers, body })
     }
 
     /// Whether the filter paused.
-    fn response_callback(
-        &mut self,
-        callback: &'static str,
-        id: u32,
-        length: u32,
-        end: bool,
-    ) -> Result<bool, VmError> {
+    fn response_callback(&mut self, callback: &'static str, id: u32, length: u32, end: bool) -> Result<bool, VmError> {
         let action = self.call::<_, u32>(callback, id, (id, length, u32::from(end)))?;
-        let resumed = self
-            .host()
-            .streams
-            .get_mut(&id)
-            .is_some_and(|stream| mem::take(&mut stream.resume_response));
+        let resumed = self.host().streams.get_mut(&id).is_some_and(|stream| mem::take(&mut stream.resume_response));
         Ok(action == Some(PAUSE) && !resumed)
     }
 
@@ -296,9 +228,7 @@ impl Vm {
     /// Puts another body in the place of the one that the filter sees, which is returned.
     fn set_request_body(&mut self, id: u32, body: Option<Vec<u8>>) -> Vec<u8> {
         let stream = self.host().streams.get_mut(&id);
-        stream
-            .and_then(|stream| mem::replace(&mut stream.request_body, body))
-            .unwrap_or_default()
+        stream.and_then(|stream| mem::replace(&mut stream.request_body, body)).unwrap_or_default()
     }
 }
 

@@ -21,16 +21,7 @@ pub enum LogLevel {
 
 impl LogLevel {
     pub(super) fn of(number: u32) -> Option<Self> {
-        [
-            Self::Trace,
-            Self::Debug,
-            Self::Info,
-            Self::Warn,
-            Self::Error,
-            Self::Critical,
-        ]
-        .get(number as usize)
-        .copied()
+        [Self::Trace, Self::Debug, Self::Info, Self::Warn, Self::Error, Self::Critical].get(number as usize).copied()
     }
 }
 
@@ -66,9 +57,7 @@ pub struct Trap {
 impl Display for Trap {
     fn fmt(&self, formatter: &mut Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} trapped: {}", self.callback, self.cause)?;
-        self.logs
-            .iter()
-            .try_for_each(|line| write!(formatter, "\n  {line}"))
+        self.logs.iter().try_for_each(|line| write!(formatter, "\n  {line}"))
     }
 }
 
@@ -91,9 +80,7 @@ impl Display for VmError {
             Self::Trapped(trap) => trap.fmt(formatter),
             Self::Dead => formatter.write_str("the VM is dead since it trapped; start a new one"),
             Self::Unknown(what) => write!(formatter, "the VM has no such {what}, or it has ended"),
-            Self::ResponsePaused => {
-                formatter.write_str("the filter paused the response and did not resume it")
-            }
+            Self::ResponsePaused => formatter.write_str("the filter paused the response and did not resume it"),
         }
     }
 }
@@ -117,8 +104,7 @@ impl Display for ConfigureError {
         match self {
             Self::Rejected { logs } => {
                 formatter.write_str("the module rejected its configuration")?;
-                logs.iter()
-                    .try_for_each(|line| write!(formatter, "\n  {line}"))
+                logs.iter().try_for_each(|line| write!(formatter, "\n  {line}"))
             }
             Self::Failed(error) => error.fmt(formatter),
         }

@@ -24,19 +24,12 @@ const SINGLE: [&str; 14] = [
 
 /// The first value of a header.
 pub fn first<'a>(headers: &'a [Header], name: &str) -> Option<&'a [u8]> {
-    headers
-        .iter()
-        .find(|(given, _)| given == name.as_bytes())
-        .map(|(_, value)| value.as_slice())
+    headers.iter().find(|(given, _)| given == name.as_bytes()).map(|(_, value)| value.as_slice())
 }
 
 /// Every value of a header.
 pub fn values<'a>(headers: &'a [Header], name: &str) -> Vec<&'a [u8]> {
-    headers
-        .iter()
-        .filter(|(given, _)| given == name.as_bytes())
-        .map(|(_, value)| value.as_slice())
-        .collect()
+    headers.iter().filter(|(given, _)| given == name.as_bytes()).map(|(_, value)| value.as_slice()).collect()
 }
 
 /// A header map. Names are in lower case; pseudo headers stand first.
@@ -46,9 +39,7 @@ pub(super) struct HeaderMap(Vec<Header>);
 impl HeaderMap {
     pub(super) fn new(headers: impl IntoIterator<Item = Header>) -> Self {
         let mut map = Self::default();
-        let (pseudo, others): (Vec<_>, Vec<_>) = headers
-            .into_iter()
-            .partition(|(name, _)| name.starts_with(b":"));
+        let (pseudo, others): (Vec<_>, Vec<_>) = headers.into_iter().partition(|(name, _)| name.starts_with(b":"));
         for (name, value) in pseudo.into_iter().chain(others) {
             map.add(&name, &value);
         }
@@ -65,21 +56,13 @@ impl HeaderMap {
 
     pub(super) fn get(&self, name: &[u8]) -> Option<&[u8]> {
         let name = name.to_ascii_lowercase();
-        self.0
-            .iter()
-            .find(|(given, _)| *given == name)
-            .map(|(_, value)| value.as_slice())
+        self.0.iter().find(|(given, _)| *given == name).map(|(_, value)| value.as_slice())
     }
 
     pub(super) fn add(&mut self, name: &[u8], value: &[u8]) {
         let name = name.to_ascii_lowercase();
-        let single =
-            SINGLE.iter().any(|single| single.as_bytes() == name) || name.starts_with(b":");
-        match self
-            .0
-            .iter_mut()
-            .find(|(given, _)| single && *given == name)
-        {
+        let single = SINGLE.iter().any(|single| single.as_bytes() == name) || name.starts_with(b":");
+        match self.0.iter_mut().find(|(given, _)| single && *given == name) {
             Some((_, existing)) => {
                 if !existing.is_empty() {
                     existing.push(b',');
@@ -93,11 +76,7 @@ impl HeaderMap {
     /// Puts one value in the place of all. A pseudo header keeps its place, another moves to the end.
     pub(super) fn replace(&mut self, name: &[u8], value: &[u8]) {
         let lower = name.to_ascii_lowercase();
-        match self
-            .0
-            .iter_mut()
-            .find(|(given, _)| lower.starts_with(b":") && *given == lower)
-        {
+        match self.0.iter_mut().find(|(given, _)| lower.starts_with(b":") && *given == lower) {
             Some((_, existing)) => *existing = value.to_vec(),
             None => {
                 self.remove(name);
@@ -136,9 +115,7 @@ pub(super) fn deserialise(bytes: &[u8]) -> Option<Vec<Header>> {
     if bytes.is_empty() {
         return Some(Vec::new());
     }
-    let number = |at: usize| {
-        Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?) as usize)
-    };
+    let number = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?) as usize);
     let count = number(0)?;
     let mut rest = bytes.get(count.checked_mul(8)?.checked_add(4)?..)?;
     let mut part = |length: usize| {
@@ -146,9 +123,7 @@ pub(super) fn deserialise(bytes: &[u8]) -> Option<Vec<Header>> {
         rest = after.strip_prefix(&[0])?;
         Some(value.to_vec())
     };
-    (0..count)
-        .map(|index| Some((part(number(4 + index * 8)?)?, part(number(8 + index * 8)?)?)))
-        .collect()
+    (0..count).map(|index| Some((part(number(4 + index * 8)?)?, part(number(8 + index * 8)?)?))).collect()
 }
 
 #[cfg(test)]
@@ -156,11 +131,7 @@ mod tests {
     use super::*;
 
     fn map(headers: &[(&str, &str)]) -> HeaderMap {
-        HeaderMap::new(
-            headers
-                .iter()
-                .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())),
-        )
+        HeaderMap::new(headers.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec())))
     }
 
     #[test]
@@ -185,30 +156,15 @@ mod tests {
             assert_eq!(deserialise(&good[..length]), None, "{length} bytes");
         }
         assert_eq!(deserialise(b"\xff\xff\xff\xff"), None);
-        assert_eq!(
-            deserialise(b"\x01\0\0\0\xff\xff\xff\xff\xff\xff\xff\xffa\0b\0"),
-            None
-        );
+        assert_eq!(deserialise(b"\x01\0\0\0\xff\xff\xff\xff\xff\xff\xff\xffa\0b\0"), None);
         assert_eq!(deserialise(b"\x01\0\0\0\x01\0\0\0\x01\0\0\0aXb\0"), None);
     }
 
     #[test]
     fn repeated_headers_are_kept_apart_unless_envoy_joins_them() {
-        let map = map(&[
-            ("X-A", "1"),
-            ("x-a", "2"),
-            ("Accept", "x"),
-            ("accept", "y"),
-            (":path", "/"),
-        ]);
-        let expected = [
-            (":path", "/"),
-            ("x-a", "1"),
-            ("x-a", "2"),
-            ("accept", "x,y"),
-        ];
-        let expected =
-            expected.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+        let map = map(&[("X-A", "1"), ("x-a", "2"), ("Accept", "x"), ("accept", "y"), (":path", "/")]);
+        let expected = [(":path", "/"), ("x-a", "1"), ("x-a", "2"), ("accept", "x,y")];
+        let expected = expected.map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
         assert_eq!(map.entries(), expected);
         assert_eq!(map.get(b"X-a"), Some(&b"1"[..]));
     }

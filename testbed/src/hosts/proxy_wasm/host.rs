@@ -77,10 +77,7 @@ pub(super) struct Host {
 
 impl Host {
     pub(super) fn log(&mut self, level: LogLevel, text: &[u8]) {
-        self.logs.push(LogLine {
-            level,
-            text: String::from_utf8_lossy(text).into_owned(),
-        });
+        self.logs.push(LogLine { level, text: String::from_utf8_lossy(text).into_owned() });
     }
 
     /// The root context that the effective context belongs to.
@@ -103,12 +100,8 @@ impl Host {
         }
         let stream = self.stream()?;
         match map {
-            MapType::RequestHeaders => {
-                (stream.request_open || stream.logging).then(|| stream.request.entries())
-            }
-            MapType::ResponseHeaders => {
-                (stream.response_open || stream.logging).then(|| stream.response.entries())
-            }
+            MapType::RequestHeaders => (stream.request_open || stream.logging).then(|| stream.request.entries()),
+            MapType::ResponseHeaders => (stream.response_open || stream.logging).then(|| stream.response.entries()),
             MapType::CalloutHeaders | MapType::Absent => None,
         }
     }
@@ -129,10 +122,7 @@ impl Host {
             0 | 1 => self.stream().and_then(|stream| stream.buffer(number)),
             4 => self.reply.as_ref().map(|reply| reply.body.as_slice()),
             6 => self.configuring.map(|_| self.vm_config.as_slice()),
-            7 => self
-                .configuring
-                .and_then(|root| self.plugins.get(&root))
-                .map(|plugin| plugin.config.as_slice()),
+            7 => self.configuring.and_then(|root| self.plugins.get(&root)).map(|plugin| plugin.config.as_slice()),
             _ => None,
         }
     }

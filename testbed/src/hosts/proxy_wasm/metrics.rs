@@ -15,9 +15,7 @@ pub enum MetricKind {
 
 impl MetricKind {
     pub(super) fn of(number: u32) -> Option<Self> {
-        [Self::Counter, Self::Gauge, Self::Histogram]
-            .get(number as usize)
-            .copied()
+        [Self::Counter, Self::Gauge, Self::Histogram].get(number as usize).copied()
     }
 }
 
@@ -47,17 +45,9 @@ impl Metrics {
     }
 
     pub(super) fn define(&mut self, kind: MetricKind, name: String) -> u32 {
-        let index = self
-            .metrics
-            .iter()
-            .position(|metric| metric.kind == kind && metric.name == name)
-            .unwrap_or_else(|| {
-                self.metrics.push(Metric {
-                    kind,
-                    name,
-                    value: 0,
-                    recorded: Vec::new(),
-                });
+        let index =
+            self.metrics.iter().position(|metric| metric.kind == kind && metric.name == name).unwrap_or_else(|| {
+                self.metrics.push(Metric { kind, name, value: 0, recorded: Vec::new() });
                 self.metrics.len() - 1
             });
         self.numbers.push(index);
@@ -98,8 +88,7 @@ impl Metrics {
     }
 
     fn find_mut(&mut self, number: u32) -> Option<&mut Metric> {
-        self.find(number)
-            .and_then(|index| self.metrics.get_mut(index))
+        self.find(number).and_then(|index| self.metrics.get_mut(index))
     }
 }
 

@@ -23,10 +23,8 @@ impl Module {
     /// # Errors
     /// When the file cannot be read or is no module that wasmtime accepts.
     pub fn load(path: &Path) -> Result<Self> {
-        let wasm =
-            fs::read(path).with_context(|| format!("cannot read the filter {}", path.display()))?;
-        Self::from_bytes(&wasm)
-            .with_context(|| format!("cannot compile the filter {}", path.display()))
+        let wasm = fs::read(path).with_context(|| format!("cannot read the filter {}", path.display()))?;
+        Self::from_bytes(&wasm).with_context(|| format!("cannot compile the filter {}", path.display()))
     }
 
     /// The same for bytes in memory.
@@ -62,13 +60,8 @@ fn engine() -> Result<&'static Engine> {
 /// The name is a digest of the module and of the engine's version and settings.
 fn cache_path(engine: &Engine, wasm: &[u8]) -> Result<PathBuf> {
     let mut compatibility = DefaultHasher::new();
-    engine
-        .precompile_compatibility_hash()
-        .hash(&mut compatibility);
-    let digest: String = Sha256::digest(wasm)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    engine.precompile_compatibility_hash().hash(&mut compatibility);
+    let digest: String = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(cache::dir("filters")?.join(format!("{digest}-{:016x}.cwasm", compatibility.finish())))
 }
 
@@ -77,7 +70,6 @@ fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let dir = path.parent().context("a file in no directory")?;
     let file = tempfile::NamedTempFile::new_in(dir)?;
     fs::write(file.path(), bytes)?;
-    file.persist(path)
-        .with_context(|| format!("cannot write {}", path.display()))?;
+    file.persist(path).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(())
 }

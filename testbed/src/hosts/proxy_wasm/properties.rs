@@ -12,28 +12,17 @@ impl Host {
     /// The value at a path whose parts NULs separate. What the test gave comes first, then what the request says, then what the module set.
     pub(super) fn property(&self, path: &[u8]) -> Option<Vec<u8>> {
         let parts: Vec<&[u8]> = path.split(|byte| *byte == 0).collect();
-        let names: Option<Vec<&str>> = parts
-            .iter()
-            .map(|part| std::str::from_utf8(part).ok())
-            .collect();
+        let names: Option<Vec<&str>> = parts.iter().map(|part| std::str::from_utf8(part).ok()).collect();
         let stream = self.stream();
         if let Some(given) = stream.and_then(|stream| stream.given_properties.get(path)) {
             return Some(given.clone());
         }
         match names?.as_slice() {
-            ["plugin_name"] => self
-                .plugins
-                .get(&self.root())
-                .map(|plugin| plugin.name.clone().into_bytes()),
+            ["plugin_name"] => self.plugins.get(&self.root()).map(|plugin| plugin.name.clone().into_bytes()),
             ["plugin_vm_id"] => Some(self.vm_id.clone().into_bytes()),
-            ["request", attribute @ ..] => {
-                request(&stream?.request, stream?.request_bytes, attribute)
-            }
+            ["request", attribute @ ..] => request(&stream?.request, stream?.request_bytes, attribute),
             ["connection", "mtls"] => Some(vec![0]),
-            ["filter_state", name] => stream?
-                .filter_state
-                .get(name.strip_prefix(FILTER_STATE_PREFIX)?)
-                .cloned(),
+            ["filter_state", name] => stream?.filter_state.get(name.strip_prefix(FILTER_STATE_PREFIX)?).cloned(),
             [name] => stream?.filter_state.get(*name).cloned(),
             _ => None,
         }
@@ -77,11 +66,7 @@ mod tests {
     #[test]
     fn attributes_come_from_the_headers() {
         let pair = |name: &str, value: &[u8]| (name.as_bytes().to_vec(), value.to_vec());
-        let headers = [
-            pair(":path", b"/a?b=c"),
-            pair("x-a", b"1\xff"),
-            pair("x-a", b"2"),
-        ];
+        let headers = [pair(":path", b"/a?b=c"), pair("x-a", b"1\xff"), pair("x-a", b"2")];
         let headers = HeaderMap::new(headers);
         let get = |attribute: &[&str]| request(&headers, 5, attribute);
         assert_eq!(get(&["url_path"]).unwrap(), b"/a");

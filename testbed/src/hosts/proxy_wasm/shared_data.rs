@@ -32,20 +32,13 @@ impl SharedData {
     /// ABI has no create-if-absent. Says whether it was stored.
     pub fn set(&self, key: &[u8], value: &[u8], version: u32) -> bool {
         let mut table = self.lock();
-        if version != 0
-            && table
-                .entries
-                .get(key)
-                .is_some_and(|(_, current)| *current != version)
-        {
+        if version != 0 && table.entries.get(key).is_some_and(|(_, current)| *current != version) {
             return false;
         }
         // 0 is no version, also after 2³² changes.
         table.last_version = table.last_version.wrapping_add(1).max(1);
         let version = table.last_version;
-        table
-            .entries
-            .insert(key.to_vec(), (value.to_vec(), version));
+        table.entries.insert(key.to_vec(), (value.to_vec(), version));
         true
     }
 

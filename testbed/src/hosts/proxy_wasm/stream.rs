@@ -25,18 +25,14 @@ impl RequestIn {
     /// Adds a header, beside any of the same name.
     #[must_use]
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
-        self.headers
-            .push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
     }
 
     /// Adds a property.
     #[must_use]
     pub fn property(mut self, path: &[&str], value: impl AsRef<[u8]>) -> Self {
-        self.properties.push((
-            path.iter().map(|part| (*part).to_owned()).collect(),
-            value.as_ref().to_vec(),
-        ));
+        self.properties.push((path.iter().map(|part| (*part).to_owned()).collect(), value.as_ref().to_vec()));
         self
     }
 }
@@ -45,47 +41,23 @@ impl RequestIn {
 impl From<&http_client::Request> for RequestIn {
     fn from(request: &http_client::Request) -> Self {
         let or = |given: &[u8], default: &str| {
-            if given.is_empty() {
-                default.as_bytes().to_vec()
-            } else {
-                given.to_vec()
-            }
+            if given.is_empty() { default.as_bytes().to_vec() } else { given.to_vec() }
         };
         let is_host = |name: &[u8]| name.eq_ignore_ascii_case(b"host");
-        let host = request
-            .headers
-            .iter()
-            .find(|(name, _)| is_host(name))
-            .map_or(&b""[..], |(_, value)| value);
+        let host = request.headers.iter().find(|(name, _)| is_host(name)).map_or(&b""[..], |(_, value)| value);
         let mut headers = vec![
             (b":authority".to_vec(), or(host, "localhost")),
             (b":path".to_vec(), or(&request.target, "/")),
             (b":method".to_vec(), or(request.method.as_bytes(), "GET")),
             (b":scheme".to_vec(), b"http".to_vec()),
         ];
-        let framed = request
-            .headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case(b"content-length"));
+        let framed = request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case(b"content-length"));
         if !framed && !request.body.is_empty() {
-            headers.push((
-                b"content-length".to_vec(),
-                request.body.len().to_string().into_bytes(),
-            ));
+            headers.push((b"content-length".to_vec(), request.body.len().to_string().into_bytes()));
         }
-        headers.extend(
-            request
-                .headers
-                .iter()
-                .filter(|(name, _)| !is_host(name))
-                .cloned(),
-        );
+        headers.extend(request.headers.iter().filter(|(name, _)| !is_host(name)).cloned());
         headers.push((b"x-forwarded-proto".to_vec(), b"http".to_vec()));
-        Self {
-            headers,
-            body: request.body.clone(),
-            properties: Vec::new(),
-        }
+        Self { headers, body: request.body.clone(), properties: Vec::new() }
     }
 }
 
@@ -180,10 +152,7 @@ pub(super) struct Stream {
 
 impl Stream {
     pub(super) fn new(root: u32, request: RequestIn) -> Self {
-        let properties = request
-            .properties
-            .into_iter()
-            .map(|(path, value)| (path.join("\0").into_bytes(), value));
+        let properties = request.properties.into_iter().map(|(path, value)| (path.join("\0").into_bytes(), value));
         Self {
             root,
             request: HeaderMap::new(request.headers),
@@ -195,20 +164,12 @@ impl Stream {
     }
 
     pub(super) fn buffer(&self, number: u32) -> Option<&[u8]> {
-        let body = if number == 0 {
-            &self.request_body
-        } else {
-            &self.response_body
-        };
+        let body = if number == 0 { &self.request_body } else { &self.response_body };
         body.as_deref()
     }
 
     pub(super) fn buffer_mut(&mut self, number: u32) -> Option<&mut Vec<u8>> {
-        if number == 0 {
-            self.request_body.as_mut()
-        } else {
-            self.response_body.as_mut()
-        }
+        if number == 0 { self.request_body.as_mut() } else { self.response_body.as_mut() }
     }
 
     /// What goes on to the application, or Envoy's refusal of a header value that may not stand in HTTP.
@@ -216,17 +177,10 @@ impl Stream {
         let allowed = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~' | 0x80..);
         let headers = self.request.entries();
         match headers.iter().find(|(_, value)| !value.iter().all(allowed)) {
-            None => Ok(Outcome::Forwarded {
-                headers: headers.to_vec(),
-                body,
-            }),
+            None => Ok(Outcome::Forwarded { headers: headers.to_vec(), body }),
             Some((name, _)) => {
                 let body = [b"invalid header value for: ", name.as_slice()].concat();
-                Err(LocalReply {
-                    status: 503,
-                    headers: Vec::new(),
-                    body,
-                })
+                Err(LocalReply { status: 503, headers: Vec::new(), body })
             }
         }
     }
@@ -242,9 +196,6 @@ mod tests {
         assert!(stream.forwarded(Vec::new()).is_ok());
         stream.request.add(b"x-bad", b"a\r\nb: c");
         let reply = stream.forwarded(Vec::new()).unwrap_err();
-        assert_eq!(
-            (reply.status, reply.body.as_slice()),
-            (503, &b"invalid header value for: x-bad"[..])
-        );
+        assert_eq!((reply.status, reply.body.as_slice()), (503, &b"invalid header value for: x-bad"[..]));
     }
 }

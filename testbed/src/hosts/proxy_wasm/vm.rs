@@ -110,14 +110,9 @@ impl Vm {
         store.set_fuel(options.fuel)?;
         let mut linker = Linker::new(engine);
         imports::define(&mut linker, &module.0)?;
-        let instance = linker
-            .instantiate(&mut store, &module.0)
-            .map_err(anyhow::Error::from);
-        let instance =
-            instance.context("the module does not start; what it imports, Envoy must have")?;
-        let memory = instance
-            .get_memory(&mut store, "memory")
-            .context("the module exports no memory")?;
+        let instance = linker.instantiate(&mut store, &module.0).map_err(anyhow::Error::from);
+        let instance = instance.context("the module does not start; what it imports, Envoy must have")?;
+        let memory = instance.get_memory(&mut store, "memory").context("the module exports no memory")?;
         let allocate = instance
             .get_typed_func(&mut store, "proxy_on_memory_allocate")
             .or_else(|_| instance.get_typed_func(&mut store, "malloc"))
@@ -156,11 +151,7 @@ impl Vm {
     pub fn configure(&mut self, plugin_config: &[u8]) -> Result<PluginId, ConfigureError> {
         let root = self.next_context();
         let logged = self.store.data().logs.len();
-        let plugin = Plugin {
-            name: format!("plugin-{root}"),
-            config: plugin_config.to_vec(),
-            tick_millis: 0,
-        };
+        let plugin = Plugin { name: format!("plugin-{root}"), config: plugin_config.to_vec(), tick_millis: 0 };
         self.store.data_mut().plugins.insert(root, plugin);
         let accepted = self.start_plugin(root);
         self.store.data_mut().configuring = None;
@@ -171,9 +162,7 @@ impl Vm {
         }
         let host = self.store.data_mut();
         host.plugins.remove(&root);
-        Err(ConfigureError::Rejected {
-            logs: host.logs.split_off(logged),
-        })
+        Err(ConfigureError::Rejected { logs: host.logs.split_off(logged) })
     }
 
     fn start_plugin(&mut self, root: u32) -> Result<bool, VmError> {
@@ -181,12 +170,7 @@ impl Vm {
         self.store.data_mut().configuring = Some(root);
         let size = |bytes: &[u8]| u32::try_from(bytes.len()).unwrap_or(u32::MAX);
         let vm_size = size(&self.store.data().vm_config);
-        let plugin_size = self
-            .store
-            .data()
-            .plugins
-            .get(&root)
-            .map_or(0, |plugin| size(&plugin.config));
+        let plugin_size = self.store.data().plugins.get(&root).map_or(0, |plugin| size(&plugin.config));
         let started = self.call::<_, u32>("proxy_on_vm_start", root, (root, vm_size))?;
         if started == Some(0) {
             return Ok(false);
@@ -214,8 +198,7 @@ impl Vm {
     /// When the module traps or has no such plugin.
     pub fn tick(&mut self, plugin: PluginId) -> Result<(), VmError> {
         self.plugin(plugin)?;
-        self.call::<_, ()>("proxy_on_tick", plugin.0, plugin.0)
-            .map(drop)
+        self.call::<_, ()>("proxy_on_tick", plugin.0, plugin.0).map(drop)
     }
 
     /// How often a plugin asked to be ticked.
@@ -264,12 +247,7 @@ impl Vm {
         if self.dead {
             return Err(VmError::Dead);
         }
-        self.store
-            .data()
-            .plugins
-            .contains_key(&plugin.0)
-            .then_some(())
-            .ok_or(VmError::Unknown("plugin"))
+        self.store.data().plugins.contains_key(&plugin.0).then_some(()).ok_or(VmError::Unknown("plugin"))
     }
 
     /// Calls a function of the module for a context, if the module has it.

@@ -29,10 +29,8 @@ impl Component {
     /// # Errors
     /// When the file cannot be read or is no component that wasmtime accepts.
     pub fn load(path: &Path) -> Result<Self> {
-        let wasm = fs::read(path)
-            .with_context(|| format!("cannot read the Spin component {}", path.display()))?;
-        Self::from_bytes(&wasm)
-            .with_context(|| format!("cannot compile the Spin component {}", path.display()))
+        let wasm = fs::read(path).with_context(|| format!("cannot read the Spin component {}", path.display()))?;
+        Self::from_bytes(&wasm).with_context(|| format!("cannot compile the Spin component {}", path.display()))
     }
 
     /// The same for bytes in memory.
@@ -45,9 +43,7 @@ impl Component {
         if cached.is_file() {
             // SAFETY: the file was written below by this program, by `serialize` and under a name only it uses, in the user's own cache directory;
             // wasmtime itself refuses one of another version or configuration.
-            if let Ok(component) =
-                unsafe { wasmtime::component::Component::deserialize_file(engine, &cached) }
-            {
+            if let Ok(component) = unsafe { wasmtime::component::Component::deserialize_file(engine, &cached) } {
                 return Ok(Self(component));
             }
         }
@@ -64,9 +60,7 @@ fn engine() -> Result<&'static Engine> {
         return Ok(engine);
     }
     let mut config = Config::new();
-    config
-        .wasm_component_model_async(true)
-        .epoch_interruption(true);
+    config.wasm_component_model_async(true).epoch_interruption(true);
     let engine = Engine::new(&config)?;
     Ok(ENGINE.get_or_init(|| {
         let ticking = engine.clone();
@@ -82,29 +76,15 @@ fn engine() -> Result<&'static Engine> {
 
 fn cache_path(engine: &Engine, wasm: &[u8]) -> Result<PathBuf> {
     let mut compatibility = DefaultHasher::new();
-    engine
-        .precompile_compatibility_hash()
-        .hash(&mut compatibility);
-    let content: String = Sha256::digest(wasm)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    engine.precompile_compatibility_hash().hash(&mut compatibility);
+    let content: String = Sha256::digest(wasm).iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(cache::dir("components")?.join(format!("{content}-{:016x}.cwasm", compatibility.finish())))
 }
 
 /// Writes beside the target and renames, so that another process never reads half a file.
 fn write_whole(target: &Path, bytes: &[u8]) -> Result<()> {
-    let partial = target.with_extension(format!(
-        "{}.{:?}.partial",
-        std::process::id(),
-        thread::current().id()
-    ));
+    let partial = target.with_extension(format!("{}.{:?}.partial", std::process::id(), thread::current().id()));
     fs::write(&partial, bytes)
         .and_then(|()| fs::rename(&partial, target))
-        .with_context(|| {
-            format!(
-                "cannot write the compiled component to {}",
-                target.display()
-            )
-        })
+        .with_context(|| format!("cannot write the compiled component to {}", target.display()))
 }

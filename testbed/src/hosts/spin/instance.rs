@@ -16,9 +16,7 @@ use wasmtime::{
 use wasmtime_wasi::{HostWallClock, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{
     WasiHttpCtx, WasiHttpCtxView, WasiHttpView,
-    handler::{
-        HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
-    },
+    handler::{HandlerState, Instance, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus},
     p3::bindings::ServicePre,
 };
 
@@ -60,15 +58,9 @@ pub struct Reuse {
 
 impl Reuse {
     /// Spin's default.
-    pub const SPIN: Self = Self {
-        total: 128,
-        concurrent: 16,
-    };
+    pub const SPIN: Self = Self { total: 128, concurrent: 16 };
     /// A fresh instance for each request.
-    pub const NONE: Self = Self {
-        total: 1,
-        concurrent: 1,
-    };
+    pub const NONE: Self = Self { total: 1, concurrent: 1 };
 }
 
 /// What belongs to one instance.
@@ -84,20 +76,13 @@ pub(super) struct State {
 
 impl WasiView for State {
     fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView {
-            ctx: &mut self.wasi,
-            table: &mut self.table,
-        }
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
     }
 }
 
 impl WasiHttpView for State {
     fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView {
-            hooks: &mut self.outbound,
-            table: &mut self.table,
-            ctx: &mut self.http,
-        }
+        WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.table, ctx: &mut self.http }
     }
 }
 
@@ -126,10 +111,7 @@ impl Instances {
         wasmtime_wasi::p3::add_to_linker(&mut linker)?;
         wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
         bindings::SpinHost::add_to_linker::<_, HasSelf<State>>(&mut linker, |state| state)?;
-        Ok(Self {
-            app,
-            pre: ServicePre::new(linker.instantiate_pre(&component.0)?)?,
-        })
+        Ok(Self { app, pre: ServicePre::new(linker.instantiate_pre(&component.0)?)? })
     }
 }
 
@@ -140,9 +122,7 @@ impl HandlerState for Instances {
 
     async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
         let mut wasi = WasiCtxBuilder::new();
-        wasi.stdout(self.app.log.clone())
-            .stderr(self.app.log.clone())
-            .wall_clock(WallClock(self.app.clock.clone()));
+        wasi.stdout(self.app.log.clone()).stderr(self.app.log.clone()).wall_clock(WallClock(self.app.clock.clone()));
         let state = State {
             app: self.app.clone(),
             table: ResourceTable::new(),
@@ -156,9 +136,7 @@ impl HandlerState for Instances {
         store.limiter(|state| &mut state.limits);
         store.set_epoch_deadline(1);
         store.epoch_deadline_async_yield_and_update(1);
-        let proxy = ProxyPre::P3(self.pre.clone())
-            .instantiate_async(&mut store)
-            .await?;
+        let proxy = ProxyPre::P3(self.pre.clone()).instantiate_async(&mut store).await?;
         Ok(Instance {
             store,
             proxy,
@@ -167,9 +145,7 @@ impl HandlerState for Instances {
                 request_timeout: self.app.request_timeout,
                 sleep: Box::pin(tokio::time::sleep(IDLE_LIFE)),
             },
-            state: Worker {
-                app: self.app.clone(),
-            },
+            state: Worker { app: self.app.clone() },
         })
     }
 }
@@ -182,12 +158,7 @@ pub(super) struct Expiration {
 }
 
 impl WorkerExpiration for Expiration {
-    fn poll(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        status: WorkerStatus,
-        start: Instant,
-    ) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
         let life = match status {
             WorkerStatus::Idle => IDLE_LIFE,
             WorkerStatus::Requests | WorkerStatus::PostReturn => self.request_timeout,
@@ -230,9 +201,7 @@ impl WorkerState for Worker {
 
     fn drop(&self, _: Store<State>, result: wasmtime::Result<()>) {
         if let Err(error) = result {
-            self.app
-                .log
-                .remark(&format!("an instance ended: {error:?}"));
+            self.app.log.remark(&format!("an instance ended: {error:?}"));
         }
     }
 }

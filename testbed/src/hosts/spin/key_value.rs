@@ -52,36 +52,19 @@ impl<T> HostStoreWithStore<T> for HasSelf<State> {
         })
     }
 
-    async fn get(
-        accessor: &Accessor<T, Self>,
-        this: Resource<OpenStore>,
-        key: String,
-    ) -> Answer<Option<Vec<u8>>> {
+    async fn get(accessor: &Accessor<T, Self>, this: Resource<OpenStore>, key: String) -> Answer<Option<Vec<u8>>> {
         reading(accessor, &this, |store| store.get(&key)).await
     }
 
-    async fn exists(
-        accessor: &Accessor<T, Self>,
-        this: Resource<OpenStore>,
-        key: String,
-    ) -> Answer<bool> {
+    async fn exists(accessor: &Accessor<T, Self>, this: Resource<OpenStore>, key: String) -> Answer<bool> {
         reading(accessor, &this, |store| store.get(&key).is_some()).await
     }
 
-    async fn set(
-        accessor: &Accessor<T, Self>,
-        this: Resource<OpenStore>,
-        key: String,
-        value: Vec<u8>,
-    ) -> Answer<()> {
+    async fn set(accessor: &Accessor<T, Self>, this: Resource<OpenStore>, key: String, value: Vec<u8>) -> Answer<()> {
         writing(accessor, &this, |store| store.set(&key, value)).await
     }
 
-    async fn delete(
-        accessor: &Accessor<T, Self>,
-        this: Resource<OpenStore>,
-        key: String,
-    ) -> Answer<()> {
+    async fn delete(accessor: &Accessor<T, Self>, this: Resource<OpenStore>, key: String) -> Answer<()> {
         writing(accessor, &this, |store| {
             store.delete(&key);
         })
@@ -126,9 +109,7 @@ async fn writing<T, R>(
     let (label, store) = opened(accessor, this)?;
     store.count_write();
     match fault(accessor, &label).await {
-        Some(StoreFault::Fails(text) | StoreFault::FailsWrites(text)) => {
-            Ok(Err(Error::Other(text)))
-        }
+        Some(StoreFault::Fails(text) | StoreFault::FailsWrites(text)) => Ok(Err(Error::Other(text))),
         _ => Ok(Ok(write(&store))),
     }
 }

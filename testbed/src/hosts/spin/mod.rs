@@ -95,11 +95,7 @@ impl SpinHost {
     pub fn start(component: &Component, options: SpinOptions) -> Result<Self> {
         let app = Arc::new(App {
             variables: options.variables,
-            stores: options
-                .stores
-                .into_iter()
-                .map(|(label, contents)| (label, KvStore::new(contents)))
-                .collect(),
+            stores: options.stores.into_iter().map(|(label, contents)| (label, KvStore::new(contents))).collect(),
             faults: options.faults,
             clock: options.clock,
             log: GuestLog::default(),
@@ -110,11 +106,8 @@ impl SpinHost {
         let instances = Instances::new(component, app.clone()).map_err(anyhow::Error::from).context(
             "the component does not fit the Spin host: build it with spin-sdk 7 for wasm32-wasip2 and only the features http, key-value and variables",
         )?;
-        let wanted = options
-            .listen
-            .unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
-        let listener =
-            TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
+        let wanted = options.listen.unwrap_or(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)));
+        let listener = TcpListener::bind(wanted).with_context(|| format!("cannot listen on {wanted}"))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = runtime::Builder::new_multi_thread()
@@ -128,23 +121,16 @@ impl SpinHost {
             let _inside = runtime.enter();
             tokio::net::TcpListener::from_std(listener)?
         };
-        let thread = std::thread::Builder::new()
-            .name("spin-host".to_owned())
-            .spawn(move || {
-                runtime.block_on(async {
-                    tokio::select! {
-                        () = server.run(listener) => {}
-                        _ = stopped => {}
-                    }
-                });
-                runtime.shutdown_timeout(STOP_WAIT);
-            })?;
-        Ok(Self {
-            address,
-            app,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        let thread = std::thread::Builder::new().name("spin-host".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    () = server.run(listener) => {}
+                    _ = stopped => {}
+                }
+            });
+            runtime.shutdown_timeout(STOP_WAIT);
+        })?;
+        Ok(Self { address, app, stop: Some(stop), thread: Some(thread) })
     }
 
     /// Where it listens.
@@ -157,18 +143,8 @@ impl SpinHost {
     /// # Errors
     /// When no store of that label was granted.
     pub fn store(&self, label: &str) -> Result<&KvStore> {
-        let known = || {
-            self.app
-                .stores
-                .keys()
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        self.app
-            .stores
-            .get(label)
-            .ok_or_else(|| anyhow!("no store {label:?} was granted; granted are: {}", known()))
+        let known = || self.app.stores.keys().cloned().collect::<Vec<_>>().join(", ");
+        self.app.stores.get(label).ok_or_else(|| anyhow!("no store {label:?} was granted; granted are: {}", known()))
     }
 
     /// The faults in force.

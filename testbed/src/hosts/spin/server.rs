@@ -4,9 +4,7 @@ use std::{convert::Infallible, net::SocketAddr, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header, uri::Authority,
-};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header, uri::Authority};
 use http_body_util::{BodyExt, Empty, combinators::UnsyncBoxBody};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -32,11 +30,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn new(instances: Instances, log: GuestLog) -> Self {
-        Self {
-            handler: ProxyHandler::new(instances),
-            log,
-            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
-        }
+        Self { handler: ProxyHandler::new(instances), log, in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)) }
     }
 
     /// Accepts connections for ever. Like Spin it leaves TCP_NODELAY off, so a response written in pieces stalls here as it does there.
@@ -48,42 +42,27 @@ impl Server {
             let server = self.clone();
             tokio::spawn(async move {
                 let service = service_fn(|request| server.answer(request, client));
-                let connection = http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .serve_connection(TokioIo::new(stream), service);
+                let connection =
+                    http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
                 if let Err(error) = connection.await {
-                    server
-                        .log
-                        .remark(&format!("connection from {client}: {error}"));
+                    server.log.remark(&format!("connection from {client}: {error}"));
                 }
             });
         }
     }
 
-    async fn answer(
-        &self,
-        request: Request<Incoming>,
-        client: SocketAddr,
-    ) -> Result<Response<Body>, Infallible> {
+    async fn answer(&self, request: Request<Incoming>, client: SocketAddr) -> Result<Response<Body>, Infallible> {
         let line = format!("{} {}", request.method(), request.uri());
-        Ok(self
-            .try_answer(request, client)
-            .await
-            .unwrap_or_else(|error| {
-                self.log.remark(&format!("{line}: {error:?}"));
-                // Spin says no more than this to the client: not for a trap, an error of the handler, or a deadline.
-                let mut response =
-                    Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
-                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-                response
-            }))
+        Ok(self.try_answer(request, client).await.unwrap_or_else(|error| {
+            self.log.remark(&format!("{line}: {error:?}"));
+            // Spin says no more than this to the client: not for a trap, an error of the handler, or a deadline.
+            let mut response = Response::new(Empty::new().map_err(|never| match never {}).boxed_unsync());
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            response
+        }))
     }
 
-    async fn try_answer(
-        &self,
-        mut request: Request<Incoming>,
-        client: SocketAddr,
-    ) -> Result<Response<Body>> {
+    async fn try_answer(&self, mut request: Request<Incoming>, client: SocketAddr) -> Result<Response<Body>> {
         let _permit = self.in_flight.acquire().await?;
         *request.uri_mut() = absolute(request.uri(), request.headers())?;
         add_spin_headers(&mut request, client)?;
@@ -94,15 +73,8 @@ impl Server {
 
 /// The request's address with scheme and authority, which Spin takes from the host header.
 fn absolute(uri: &Uri, headers: &HeaderMap) -> Result<Uri> {
-    let host = headers
-        .get(header::HOST)
-        .map(|host| host.to_str())
-        .transpose()
-        .context("the host header is no text")?;
-    let host: Option<Authority> = host
-        .map(str::parse)
-        .transpose()
-        .context("the host header is no authority")?;
+    let host = headers.get(header::HOST).map(|host| host.to_str()).transpose().context("the host header is no text")?;
+    let host: Option<Authority> = host.map(str::parse).transpose().context("the host header is no authority")?;
     let authority = match (host, uri.authority().cloned()) {
         (Some(host), Some(named)) if host != named => {
             bail!("the host header and the request line name different hosts")
@@ -131,9 +103,7 @@ fn add_spin_headers(request: &mut Request<Incoming>, client: SocketAddr) -> Resu
         ("spin-client-addr", &client),
     ];
     for (name, value) in values {
-        request
-            .headers_mut()
-            .append(HeaderName::from_static(name), HeaderValue::from_str(value)?);
+        request.headers_mut().append(HeaderName::from_static(name), HeaderValue::from_str(value)?);
     }
     Ok(())
 }

@@ -34,10 +34,7 @@ pub struct KvUse {
 impl KvStore {
     /// A store with these contents.
     pub fn new(contents: BTreeMap<String, Vec<u8>>) -> Self {
-        Self(Arc::new(Inner {
-            contents: Mutex::new(contents),
-            ..Inner::default()
-        }))
+        Self(Arc::new(Inner { contents: Mutex::new(contents), ..Inner::default() }))
     }
 
     /// The value of `key`, if there is one.
@@ -82,9 +79,6 @@ impl KvStore {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<u8>>> {
-        self.0
-            .contents
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.0.contents.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

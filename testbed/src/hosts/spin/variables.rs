@@ -10,10 +10,7 @@ use super::{
 impl Host for State {}
 
 impl<T> HostWithStore<T> for HasSelf<State> {
-    async fn get(
-        accessor: &Accessor<T, Self>,
-        name: String,
-    ) -> wasmtime::Result<Result<String, Error>> {
+    async fn get(accessor: &Accessor<T, Self>, name: String) -> wasmtime::Result<Result<String, Error>> {
         if let Err(reason) = check_name(&name) {
             return Ok(Err(Error::InvalidName(reason)));
         }
@@ -26,16 +23,10 @@ impl<T> HostWithStore<T> for HasSelf<State> {
 /// (https://spinframework.dev/variables).
 fn check_name(name: &str) -> Result<(), String> {
     let legal = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
         && !name.ends_with('_')
         && !name.contains("__");
-    if legal {
-        Ok(())
-    } else {
-        Err(format!("{name:?} is no legal variable name"))
-    }
+    if legal { Ok(()) } else { Err(format!("{name:?} is no legal variable name")) }
 }
 
 #[cfg(test)]

@@ -40,20 +40,13 @@ fn http_call(
     timeout_millis: u32,
     token: u32,
 ) -> Called {
-    let cluster =
-        String::from_utf8_lossy(&guest::read(&caller, cluster, cluster_length)?).into_owned();
+    let cluster = String::from_utf8_lossy(&guest::read(&caller, cluster, cluster_length)?).into_owned();
     let headers = deserialise(&guest::read(&caller, headers, headers_length)?);
-    let headers =
-        headers.ok_or_else(|| Error::msg("a callout's headers are not in the ABI's form"))?;
+    let headers = headers.ok_or_else(|| Error::msg("a callout's headers are not in the ABI's form"))?;
     let body = guest::read(&caller, body, body_length)?;
-    let complete = [":method", ":path", ":authority"]
-        .iter()
-        .all(|name| first(&headers, name).is_some());
+    let complete = [":method", ":path", ":authority"].iter().all(|name| first(&headers, name).is_some());
     let host = caller.data_mut();
-    let known = host
-        .clusters
-        .as_ref()
-        .is_none_or(|clusters| clusters.contains(&cluster));
+    let known = host.clusters.as_ref().is_none_or(|clusters| clusters.contains(&cluster));
     if !complete || !known {
         return status(Status::BadArgument);
     }
@@ -61,14 +54,7 @@ fn http_call(
     let given = host.last_token;
     let timeout = (timeout_millis > 0).then(|| Duration::from_millis(timeout_millis.into()));
     let root = host.root();
-    host.callouts.push(Callout {
-        token: given,
-        cluster,
-        headers,
-        body,
-        timeout,
-        root,
-    });
+    host.callouts.push(Callout { token: given, cluster, headers, body, timeout, root });
     guest::write_u32(&mut caller, token, given)?;
     OK
 }
@@ -87,19 +73,14 @@ fn send_local_response(
 ) -> Called {
     let body = guest::read(&caller, body, body_length)?;
     let headers = deserialise(&guest::read(&caller, headers, headers_length)?);
-    let headers =
-        headers.ok_or_else(|| Error::msg("a reply's headers are not in the ABI's form"))?;
+    let headers = headers.ok_or_else(|| Error::msg("a reply's headers are not in the ABI's form"))?;
     let Some(stream) = caller.data_mut().stream_mut() else {
         return status(Status::BadArgument);
     };
     // The first reply is sent; another is ignored.
     if !stream.local_reply_sent {
         stream.local_reply_sent = true;
-        stream.local_reply = Some(LocalReply {
-            status: code,
-            headers,
-            body,
-        });
+        stream.local_reply = Some(LocalReply { status: code, headers, body });
     }
     OK
 }

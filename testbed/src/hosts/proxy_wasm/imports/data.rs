@@ -23,8 +23,7 @@ pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {
 
 fn log(mut caller: Caller<'_, Host>, level: u32, at: u32, length: u32) -> Called {
     let text = guest::read(&caller, at, length)?;
-    let level =
-        LogLevel::of(level).ok_or_else(|| Error::msg(format!("there is no log level {level}")))?;
+    let level = LogLevel::of(level).ok_or_else(|| Error::msg(format!("there is no log level {level}")))?;
     caller.data_mut().log(level, &text);
     OK
 }
@@ -68,28 +67,15 @@ fn set_shared_data(
 ) -> Called {
     let key = guest::read(&caller, key, key_length)?;
     let value = guest::read(&caller, value, value_length)?;
-    if caller.data().shared_data.set(&key, &value, version) {
-        OK
-    } else {
-        status(Status::CasMismatch)
-    }
+    if caller.data().shared_data.set(&key, &value, version) { OK } else { status(Status::CasMismatch) }
 }
 
-fn define_metric(
-    mut caller: Caller<'_, Host>,
-    kind: u32,
-    name: u32,
-    name_length: u32,
-    number: u32,
-) -> Called {
+fn define_metric(mut caller: Caller<'_, Host>, kind: u32, name: u32, name_length: u32, number: u32) -> Called {
     let name = guest::read(&caller, name, name_length)?;
     let Some(kind) = MetricKind::of(kind) else {
         return status(Status::BadArgument);
     };
-    let defined = caller
-        .data_mut()
-        .metrics
-        .define(kind, String::from_utf8_lossy(&name).into_owned());
+    let defined = caller.data_mut().metrics.define(kind, String::from_utf8_lossy(&name).into_owned());
     guest::write_u32(&mut caller, number, defined)?;
     OK
 }
@@ -105,28 +91,14 @@ fn get_metric(mut caller: Caller<'_, Host>, number: u32, at: u32) -> Called {
 }
 
 fn record_metric(mut caller: Caller<'_, Host>, number: u32, value: u64) -> Called {
-    caller
-        .data_mut()
-        .metrics
-        .record(number, value)
-        .map_or_else(status, |()| OK)
+    caller.data_mut().metrics.record(number, value).map_or_else(status, |()| OK)
 }
 
 fn increment_metric(mut caller: Caller<'_, Host>, number: u32, by: i64) -> Called {
-    caller
-        .data_mut()
-        .metrics
-        .increment(number, by)
-        .map_or_else(status, |()| OK)
+    caller.data_mut().metrics.increment(number, by).map_or_else(status, |()| OK)
 }
 
-fn get_property(
-    mut caller: Caller<'_, Host>,
-    path: u32,
-    path_length: u32,
-    pointer: u32,
-    length: u32,
-) -> Called {
+fn get_property(mut caller: Caller<'_, Host>, path: u32, path_length: u32, pointer: u32, length: u32) -> Called {
     let path = guest::read(&caller, path, path_length)?;
     let Some(value) = caller.data().property(&path) else {
         return status(Status::NotFound);
@@ -135,13 +107,7 @@ fn get_property(
     OK
 }
 
-fn set_property(
-    mut caller: Caller<'_, Host>,
-    path: u32,
-    path_length: u32,
-    value: u32,
-    value_length: u32,
-) -> Called {
+fn set_property(mut caller: Caller<'_, Host>, path: u32, path_length: u32, value: u32, value_length: u32) -> Called {
     let path = guest::read(&caller, path, path_length)?;
     let value = guest::read(&caller, value, value_length)?;
     // Envoy takes the path as one name, whatever it holds.

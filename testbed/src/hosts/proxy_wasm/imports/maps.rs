@@ -30,11 +30,7 @@ fn map_type(number: u32) -> wasmtime::Result<MapType> {
 
 /// A map that cannot be read now reads as empty.
 fn get_pairs(mut caller: Caller<'_, Host>, map: u32, pointer: u32, length: u32) -> Called {
-    let bytes = caller
-        .data()
-        .map(map_type(map)?)
-        .map(serialise)
-        .unwrap_or_default();
+    let bytes = caller.data().map(map_type(map)?).map(serialise).unwrap_or_default();
     guest::give(&mut caller, &bytes, pointer, length)?;
     OK
 }
@@ -42,34 +38,18 @@ fn get_pairs(mut caller: Caller<'_, Host>, map: u32, pointer: u32, length: u32) 
 /// More pairs than Envoy takes leave the map empty.
 fn set_pairs(mut caller: Caller<'_, Host>, map: u32, at: u32, length: u32) -> Called {
     let bytes = guest::read(&caller, at, length)?;
-    let pairs = deserialise(&bytes)
-        .ok_or_else(|| Error::msg("a header map that is not in the ABI's form"))?;
-    let pairs = if pairs.len() > MAX_PAIRS {
-        Vec::new()
-    } else {
-        pairs
-    };
+    let pairs = deserialise(&bytes).ok_or_else(|| Error::msg("a header map that is not in the ABI's form"))?;
+    let pairs = if pairs.len() > MAX_PAIRS { Vec::new() } else { pairs };
     change(&mut caller, map, |map| *map = HeaderMap::new(pairs))
 }
 
-fn get_value(
-    mut caller: Caller<'_, Host>,
-    map: u32,
-    name: u32,
-    name_length: u32,
-    pointer: u32,
-    length: u32,
-) -> Called {
+fn get_value(mut caller: Caller<'_, Host>, map: u32, name: u32, name_length: u32, pointer: u32, length: u32) -> Called {
     let name = guest::read(&caller, name, name_length)?;
     let Some(map) = caller.data().map(map_type(map)?) else {
         return status(Status::BadArgument);
     };
     let name = name.to_ascii_lowercase();
-    let Some(value) = map
-        .iter()
-        .find(|(given, _)| *given == name)
-        .map(|(_, value)| value.clone())
-    else {
+    let Some(value) = map.iter().find(|(given, _)| *given == name).map(|(_, value)| value.clone()) else {
         return status(Status::NotFound);
     };
     guest::give(&mut caller, &value, pointer, length)?;
@@ -117,14 +97,7 @@ fn change(caller: &mut Caller<'_, Host>, map: u32, change: impl FnOnce(&mut Head
     }
 }
 
-fn get_buffer(
-    mut caller: Caller<'_, Host>,
-    buffer: u32,
-    start: u32,
-    max: u32,
-    pointer: u32,
-    length: u32,
-) -> Called {
+fn get_buffer(mut caller: Caller<'_, Host>, buffer: u32, start: u32, max: u32, pointer: u32, length: u32) -> Called {
     let Some(bytes) = caller.data().buffer(buffer) else {
         return status(Status::NotFound);
     };
@@ -135,20 +108,9 @@ fn get_buffer(
 }
 
 /// A body can be replaced whole, or added to at either end.
-fn set_buffer(
-    mut caller: Caller<'_, Host>,
-    buffer: u32,
-    start: u32,
-    length: u32,
-    at: u32,
-    size: u32,
-) -> Called {
+fn set_buffer(mut caller: Caller<'_, Host>, buffer: u32, start: u32, length: u32, at: u32, size: u32) -> Called {
     let new = guest::read(&caller, at, size)?;
-    let body = caller
-        .data_mut()
-        .stream_mut()
-        .filter(|_| buffer <= 1)
-        .and_then(|stream| stream.buffer_mut(buffer));
+    let body = caller.data_mut().stream_mut().filter(|_| buffer <= 1).and_then(|stream| stream.buffer_mut(buffer));
     let Some(body) = body else {
         return status(Status::BadArgument);
     };

@@ -61,16 +61,13 @@ pub(super) fn define(linker: &mut Linker<Host>, module: &Module) -> Result<()> {
     maps::define(linker)?;
     wasi::define(linker)?;
     for import in module.imports().filter(|import| import.module() == "env") {
-        let (ExternType::Func(function), Some(name)) = (
-            import.ty(),
-            ABSENT.iter().find(|name| **name == import.name()),
-        ) else {
+        let (ExternType::Func(function), Some(name)) =
+            (import.ty(), ABSENT.iter().find(|name| **name == import.name()))
+        else {
             continue;
         };
         linker.func_new("env", name, function, move |_: Caller<'_, Host>, _, _| {
-            Err(wasmtime::Error::msg(format!(
-                "the testbed's proxy-wasm host lacks {name}: a real Envoy has it"
-            )))
+            Err(wasmtime::Error::msg(format!("the testbed's proxy-wasm host lacks {name}: a real Envoy has it")))
         })?;
     }
     Ok(())

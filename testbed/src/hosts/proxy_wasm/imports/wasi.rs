@@ -30,15 +30,9 @@ pub(super) fn define(linker: &mut Linker<Host>) -> Result<()> {
     linker.func_wrap(MODULE, "fd_close", |_: u32| BAD_DESCRIPTOR)?;
     linker.func_wrap(MODULE, "fd_fdstat_get", |_: u32, _: u32| BAD_DESCRIPTOR)?;
     linker.func_wrap(MODULE, "fd_prestat_get", |_: u32, _: u32| BAD_DESCRIPTOR)?;
-    linker.func_wrap(MODULE, "fd_prestat_dir_name", |_: u32, _: u32, _: u32| {
-        BAD_DESCRIPTOR
-    })?;
-    linker.func_wrap(MODULE, "fd_read", |_: u32, _: u32, _: u32, _: u32| {
-        BAD_DESCRIPTOR
-    })?;
-    linker.func_wrap(MODULE, "fd_seek", |_: u32, _: i64, _: u32, _: u32| {
-        BAD_DESCRIPTOR
-    })?;
+    linker.func_wrap(MODULE, "fd_prestat_dir_name", |_: u32, _: u32, _: u32| BAD_DESCRIPTOR)?;
+    linker.func_wrap(MODULE, "fd_read", |_: u32, _: u32, _: u32, _: u32| BAD_DESCRIPTOR)?;
+    linker.func_wrap(MODULE, "fd_seek", |_: u32, _: i64, _: u32, _: u32| BAD_DESCRIPTOR)?;
     Ok(())
 }
 
@@ -49,13 +43,7 @@ fn none(mut caller: Caller<'_, Host>, count: u32, bytes: u32) -> Called {
 }
 
 /// Standard output and standard error go to the log, as in Envoy.
-fn fd_write(
-    mut caller: Caller<'_, Host>,
-    descriptor: u32,
-    vectors: u32,
-    count: u32,
-    written: u32,
-) -> Called {
+fn fd_write(mut caller: Caller<'_, Host>, descriptor: u32, vectors: u32, count: u32, written: u32) -> Called {
     let level = match descriptor {
         1 => LogLevel::Info,
         2 => LogLevel::Error,
@@ -64,10 +52,7 @@ fn fd_write(
     let mut text = Vec::new();
     for index in 0..count {
         let vector = vectors.saturating_add(index.saturating_mul(8));
-        let (at, length) = (
-            guest::read_u32(&caller, vector)?,
-            guest::read_u32(&caller, vector.saturating_add(4))?,
-        );
+        let (at, length) = (guest::read_u32(&caller, vector)?, guest::read_u32(&caller, vector.saturating_add(4))?);
         text.extend(guest::read(&caller, at, length)?);
     }
     guest::write_u32(&mut caller, written, u32::try_from(text.len())?)?;

@@ -1,0 +1,127 @@
+//! Playing a case on a host.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, bail};
+use regex::Regex;
+use serde_json::Value;
+
+use super::case::{ApiCase, Case, Exchange, FilterCase};
+use super::expect::check;
+use crate::clock::Clock;
+use crate::deploy::{ApiDeployment, ApiHost, FilterDeployment, FilterHost, Host, Key, Passed};
+use crate::http_client::Request;
+use crate::upstream::from_text;
+
+/// The one plugin of a case.
+const PLUGIN: &str = "case";
+
+/// Plays the case on `host`; `None` where it is not for that kind of host, else what differs.
+///
+/// # Errors
+/// When the case cannot be deployed or a request gets no answer.
+pub fn play(case: &Case, host: Host) -> Result<Option<Vec<String>>> {
+    let clock = match &case.now {
+        Some(now) => {
+            let now = jackstaff_core::Timestamp::parse(now).with_context(|| format!("`now` is no date: {now}"))?;
+            Clock::fixed(u64::try_from(now.0)?)
+        }
+        None => Clock::system(),
+    };
+    let differences = match (&case.api, &case.filter) {
+        (Some(api), _) if host.serves_api() => play_api(case, api, host, clock)?,
+        (_, Some(filter)) if !host.serves_api() => play_filter(case, filter, host, clock)?,
+        _ => return Ok(None),
+    };
+    Ok(Some(differences))
+}
+
+fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<String>> {
+    let mut deployment = ApiDeployment {
+        test: api.test.as_ref().map(Value::to_string).unwrap_or_default(),
+        no_store: api.no_store,
+        clock,
+        ..ApiDeployment::default()
+    };
+    for (environment, reference) in &api.rulesets {
+        deployment.rulesets.insert(environment.clone(), case.file(reference)?);
+    }
+    for entry in &api.keys {
+        deployment.keys.push(Key {
+            key: entry.key.clone(),
+            kind: entry.kind.clone(),
+            environment: entry.environment.clone(),
+        });
+    }
+    let mut service = ApiHost::start(host, &deployment)?;
+    let played = exchanges(case, |request| Ok(Passed { upstream: None, response: service.send(request)? }));
+    played.with_context(|| service.log())
+}
+
+fn play_filter(case: &Case, filter: &FilterCase, host: Host, clock: Clock) -> Result<Vec<String>> {
+    let mut plugin = filter.plugin.clone();
+    if let Some(reference) = plugin.get("ruleset").and_then(Value::as_str).filter(|r| r.starts_with('@')) {
+        let bytes = case.file(reference)?;
+        let ruleset =
+            serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into());
+        if let Some(object) = plugin.as_object_mut() {
+            object.insert("ruleset".to_owned(), ruleset);
+        }
+    }
+    let deployment = FilterDeployment { plugins: BTreeMap::from([(PLUGIN.to_owned(), plugin.to_string())]), clock };
+    let started = FilterHost::start(host, &deployment);
+    if let Some(words) = &filter.refused {
+        return match started {
+            Ok(_) => Ok(vec!["the configuration was accepted".to_owned()]),
+            Err(error) if format!("{error:#}").contains(words) => Ok(Vec::new()),
+            Err(error) => Ok(vec![format!("expected {words:?} in the refusal, got {error:#}")]),
+        };
+    }
+    let mut running = started?;
+    let played = exchanges(case, |request| running.send(PLUGIN, request));
+    played.with_context(|| running.log())
+}
+
+fn exchanges(case: &Case, mut send: impl FnMut(&Request) -> Result<Passed>) -> Result<Vec<String>> {
+    let mut saved: BTreeMap<String, String> = BTreeMap::new();
+    let mut found = Vec::new();
+    for (nth, exchange) in case.requests.iter().enumerate() {
+        let label = format!("request {} {}", nth + 1, exchange.about);
+        let request = request(exchange, &saved).with_context(|| label.clone())?;
+        let passed = send(&request).with_context(|| label.clone())?;
+        let differences = check(&exchange.expect, passed.upstream.as_deref(), &passed.response);
+        found.extend(differences.into_iter().map(|difference| format!("{label}: {difference}")));
+        for (name, save) in &exchange.expect.save {
+            let regex = Regex::new(&save.pattern)?;
+            let value = passed.response.header(&save.header).map(String::from_utf8_lossy).unwrap_or_default();
+            let Some(group) = regex.captures(&value).and_then(|captures| captures.get(1)) else {
+                bail!("{label}: nothing in {} {value:?} fits {:?}", save.header, save.pattern);
+            };
+            saved.insert(name.clone(), group.as_str().to_owned());
+        }
+    }
+    Ok(found)
+}
+
+fn request(exchange: &Exchange, saved: &BTreeMap<String, String>) -> Result<Request> {
+    let fill = |text: &str| {
+        saved.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
+    };
+    let bytes = |text: &str| from_text(text).with_context(|| format!("{text:?} has characters beyond ISO 8859-1"));
+    let body = match (&exchange.body, exchange.body_bytes) {
+        (_, Some(count)) => vec![b'x'; count],
+        (Some(Value::String(text)), None) => text.clone().into_bytes(),
+        (Some(json), None) => json.to_string().into_bytes(),
+        (None, None) => Vec::new(),
+    };
+    let mut request = Request {
+        method: exchange.method.clone(),
+        target: fill(&exchange.target).into_bytes(),
+        headers: Vec::new(),
+        body,
+    };
+    for (name, value) in &exchange.headers {
+        request = request.header(bytes(name)?, bytes(&fill(value))?);
+    }
+    Ok(request)
+}

@@ -1,0 +1,192 @@
+//! The HTTP API: the service natively, on Spin and on Fastly.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anyhow::{Result, bail};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+use super::Host;
+use crate::clock::Clock;
+use crate::hosts::fastly::{FastlyHost, FastlyOptions};
+use crate::hosts::spin::{Component, Faults, SpinHost, SpinOptions};
+use crate::http_client::{Client, Request, Response};
+use crate::modules::Module;
+
+use super::native::Native;
+
+/// The name of the stores on Fastly.
+const FASTLY_STORE: &str = "jackstaff";
+
+/// A key that clients call with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// The key itself.
+    pub key: String,
+    /// `server`, `client`, `mobile` or `admin`.
+    pub kind: String,
+    /// The environment it opens.
+    pub environment: String,
+}
+
+/// What the service is given.
+#[derive(Clone, Debug, Default)]
+pub struct ApiDeployment {
+    /// Source or snapshot, by environment.
+    pub rulesets: BTreeMap<String, Vec<u8>>,
+    /// The keys.
+    pub keys: Vec<Key>,
+    /// The `test` setting, as JSON; empty for none.
+    pub test: String,
+    /// How long a ruleset is used before the store is asked again, in milliseconds; the service's default where there is none.
+    pub cache_ms: Option<u64>,
+    /// The clock, where the host has one to set.
+    pub clock: Clock,
+    /// Faults of the store, where the host has them.
+    pub faults: Faults,
+    /// There is no store at all.
+    pub no_store: bool,
+    /// Where to listen, for hosts that do.
+    pub listen: Option<std::net::SocketAddr>,
+}
+
+impl ApiDeployment {
+    /// The `keys` setting: hashes, not keys.
+    #[must_use]
+    pub fn keys_setting(&self) -> String {
+        let entries: Vec<serde_json::Value> = self
+            .keys
+            .iter()
+            .map(|key| {
+                let mut sha256 = String::new();
+                for byte in Sha256::digest(key.key.as_bytes()) {
+                    // Writing to a String cannot fail.
+                    let _ = write!(sha256, "{byte:02x}");
+                }
+                json!({"sha256": sha256, "kind": key.kind, "environment": key.environment})
+            })
+            .collect();
+        serde_json::Value::from(entries).to_string()
+    }
+
+    /// The key-value store's content.
+    #[must_use]
+    pub fn store(&self) -> BTreeMap<String, Vec<u8>> {
+        self.rulesets.iter().map(|(environment, bytes)| (format!("rulesets/{environment}"), bytes.clone())).collect()
+    }
+
+    /// Settings other than the keys, by name.
+    #[must_use]
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        let mut settings = BTreeMap::new();
+        if !self.test.is_empty() {
+            settings.insert("test".to_owned(), self.test.clone());
+        }
+        if let Some(ms) = self.cache_ms {
+            settings.insert("ruleset_cache_ms".to_owned(), ms.to_string());
+        }
+        settings
+    }
+}
+
+/// A running service.
+pub enum ApiHost {
+    /// In this process.
+    Native(Box<Native>),
+    /// On wasmtime.
+    Spin(SpinHost, Client),
+    /// In Viceroy.
+    Fastly(FastlyHost, Client),
+}
+
+impl ApiHost {
+    /// Starts the service.
+    ///
+    /// # Errors
+    /// When the module cannot be built, or the host cannot be installed or started.
+    pub fn start(host: Host, deployment: &ApiDeployment) -> Result<Self> {
+        match host {
+            Host::Native => Ok(Self::Native(Box::new(Native::new(deployment)))),
+            Host::Spin => {
+                let component = Component::load(Module::Spin.path()?)?;
+                let mut variables = deployment.settings();
+                variables.insert("keys".to_owned(), deployment.keys_setting());
+                let defaults = [("test", ""), ("ruleset_cache_ms", "10000")];
+                for (name, value) in defaults {
+                    variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+                }
+                let stores = if deployment.no_store {
+                    BTreeMap::new()
+                } else {
+                    BTreeMap::from([("default".to_owned(), deployment.store())])
+                };
+                let host = SpinHost::start(
+                    &component,
+                    SpinOptions {
+                        variables,
+                        stores,
+                        clock: deployment.clock.clone(),
+                        faults: deployment.faults.clone(),
+                        listen: deployment.listen,
+                        ..SpinOptions::default()
+                    },
+                )?;
+                let client = Client::new(host.address());
+                Ok(Self::Spin(host, client))
+            }
+            Host::Fastly => {
+                let named = |map| BTreeMap::from([(FASTLY_STORE.to_owned(), map)]);
+                let mut secrets = BTreeMap::from([("keys".to_owned(), deployment.keys_setting())]);
+                let mut settings = deployment.settings();
+                secrets.extend(settings.remove("test").map(|test| ("test".to_owned(), test)));
+                let kv_stores = if deployment.no_store {
+                    BTreeMap::new()
+                } else {
+                    BTreeMap::from([(FASTLY_STORE.to_owned(), deployment.store())])
+                };
+                let host = FastlyHost::start(FastlyOptions {
+                    kv_stores,
+                    secrets: named(secrets),
+                    config_stores: named(settings),
+                    listen: deployment.listen,
+                    ..FastlyOptions::new(Module::Fastly.path()?)
+                })?;
+                let client = Client::new(host.address());
+                Ok(Self::Fastly(host, client))
+            }
+            _ => bail!("{} serves no API", host.name()),
+        }
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// When the host cannot be reached.
+    pub fn send(&mut self, request: &Request) -> Result<Response> {
+        match self {
+            Self::Native(native) => native.send(request),
+            Self::Spin(_, client) | Self::Fastly(_, client) => client.send(request),
+        }
+    }
+
+    /// Where it listens, if it does.
+    #[must_use]
+    pub fn address(&self) -> Option<std::net::SocketAddr> {
+        match self {
+            Self::Native(_) => None,
+            Self::Spin(host, _) => Some(host.address()),
+            Self::Fastly(host, _) => Some(host.address()),
+        }
+    }
+
+    /// What the host and the service logged, for failures to show.
+    #[must_use]
+    pub fn log(&self) -> String {
+        match self {
+            Self::Native(_) => String::new(),
+            Self::Spin(host, _) => host.log(),
+            Self::Fastly(host, _) => host.log(),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The service, compiled for this machine.
+
+use anyhow::{Context as _, Result};
+use bytes::Bytes;
+use jackstaff_core::Timestamp;
+use jackstaff_service::executor::poll_once;
+use jackstaff_service::memory::{MemoryPlatform, StoreFault};
+use jackstaff_service::{Service, handle};
+
+use super::ApiDeployment;
+use crate::clock::Clock;
+use crate::http_client::{Request, Response};
+
+/// The service over stores in memory.
+pub struct Native {
+    service: Service<MemoryPlatform>,
+    clock: Clock,
+}
+
+impl Native {
+    pub(super) fn new(deployment: &ApiDeployment) -> Self {
+        let platform = MemoryPlatform::default();
+        platform.set("keys", deployment.keys_setting());
+        for (name, value) in deployment.settings() {
+            platform.set(&name, value);
+        }
+        for (key, value) in deployment.store() {
+            platform.put(&key, value);
+        }
+        if deployment.no_store {
+            platform.set_fault(StoreFault::Missing);
+        }
+        Self { service: Service::new(platform), clock: deployment.clock.clone() }
+    }
+
+    pub(super) fn send(&self, request: &Request) -> Result<Response> {
+        let now = i64::try_from(self.clock.since_epoch().as_millis())?;
+        self.service.platform().set_now(Timestamp(now));
+        let or = |given: &str, default: &str| if given.is_empty() { default.to_owned() } else { given.to_owned() };
+        let mut built = http::Request::builder()
+            .method(or(&request.method, "GET").as_str())
+            .uri(or(std::str::from_utf8(&request.target)?, "/"));
+        for (name, value) in &request.headers {
+            built = built.header(name.as_slice(), value.as_slice());
+        }
+        let response = poll_once(handle(&self.service, built.body(Bytes::from(request.body.clone()))?))
+            .context("the service waits for something, natively")?;
+        let (head, body) = response.into_parts();
+        let headers =
+            head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+        Ok(Response { status: head.status.as_u16(), headers, body: body.to_vec() })
+    }
+}

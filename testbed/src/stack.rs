@@ -1,0 +1,209 @@
+//! `cargo up`: everything on this machine, with the demo ruleset.
+
+use std::io::Write as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::{fs, thread};
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use clap::Args;
+use serde_json::{Value, json};
+
+use crate::clock::Clock;
+use crate::deploy::{ApiDeployment, ApiHost, FilterDeployment, FilterHost, Host, Key};
+use crate::hosts::envoy::{Envoy, EnvoyOptions};
+use crate::http_client::Request;
+use crate::modules::{self, Module};
+use crate::upstream::{Reply, Seen, Upstream};
+
+/// The environment of the demo keys in `configs/flags/keys.json`.
+const ENVIRONMENT: &str = "demo";
+
+/// The demo's server key. It opens nothing but the demo.
+const SERVER_KEY: &str = "dvc_server_demo";
+
+/// Where to listen. 0 takes any free port.
+#[derive(Args, Clone, Debug)]
+pub struct Options {
+    /// Port of Envoy (or of the wasmtime host in its place)
+    #[arg(long, default_value_t = 10_000)]
+    envoy_port: u16,
+    /// Port of the Spin host
+    #[arg(long, default_value_t = 3_000)]
+    spin_port: u16,
+    /// Port of Viceroy
+    #[arg(long, default_value_t = 7_676)]
+    fastly_port: u16,
+    /// Another ruleset than the demo: a source document or a snapshot
+    #[arg(long, value_name = "FILE")]
+    ruleset: Option<PathBuf>,
+}
+
+/// What runs in Envoy's place.
+enum Proxy {
+    Envoy(#[expect(dead_code, reason = "runs until it is dropped")] Box<Envoy>, SocketAddr),
+    Wasmtime(Upstream),
+}
+
+impl Proxy {
+    fn address(&self) -> SocketAddr {
+        match self {
+            Self::Envoy(_, address) => *address,
+            Self::Wasmtime(front) => front.address(),
+        }
+    }
+}
+
+/// Starts everything, says where it is, and waits for Ctrl-C.
+///
+/// # Errors
+/// When a module cannot be built, a port is taken, or the ruleset cannot be used.
+pub fn up(options: &Options) -> Result<()> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let path = options.ruleset.clone().unwrap_or_else(|| root.join("configs/flags/coffee-shop.json"));
+    let ruleset = fs::read(&path).with_context(|| format!("cannot read the ruleset {}", path.display()))?;
+    check(&ruleset).with_context(|| format!("{} cannot be used", path.display()))?;
+
+    step("building the three modules (minutes the first time, nothing after that)");
+    for size in modules::sizes()? {
+        eprintln!("    {size}");
+    }
+    step("starting the Spin host");
+    let deployment = |port: u16| ApiDeployment {
+        rulesets: [(ENVIRONMENT.to_owned(), ruleset.clone())].into(),
+        keys: vec![Key { key: SERVER_KEY.to_owned(), kind: "server".to_owned(), environment: ENVIRONMENT.to_owned() }],
+        listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
+        ..ApiDeployment::default()
+    };
+    let spin = ApiHost::start(Host::Spin, &deployment(options.spin_port))?;
+    step("starting Viceroy (installed the first time: some minutes)");
+    let fastly = ApiHost::start(Host::Fastly, &deployment(options.fastly_port))
+        .inspect_err(|error| eprintln!("    no Fastly here: {error:#}\n    the Spin host serves the same API"))
+        .ok();
+    step("starting Envoy (installed the first time: some seconds)");
+    let upstream = Upstream::start(0)?;
+    let proxy = start_proxy(options, &ruleset, &upstream)?;
+
+    print_addresses(&spin, fastly.as_ref(), &proxy)?;
+    wait_for_interrupt()?;
+    eprintln!("stopping");
+    Ok(())
+}
+
+fn step(what: &str) {
+    eprintln!("==> {what}");
+}
+
+fn check(ruleset: &[u8]) -> Result<()> {
+    if jackstaff_core::is_snapshot(ruleset) {
+        jackstaff_core::Ruleset::verify(ruleset)?;
+        return Ok(());
+    }
+    match jackstaff_core::compile(ruleset, &jackstaff_core::CompileOptions::default()) {
+        Ok(_) => Ok(()),
+        Err(found) => anyhow::bail!("{}", found.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    }
+}
+
+/// The demo's plugin configuration, as in `configs/envoy/envoy.yaml`, with the ruleset given.
+fn plugin(ruleset: &[u8]) -> Value {
+    let ruleset = serde_json::from_slice(ruleset).unwrap_or_else(|_| Value::from(BASE64.encode(ruleset)));
+    json!({
+        "ruleset": ruleset,
+        "identity": [{ "header": "x-user-id" }, { "cookie": "uid" }, { "anonymous": { "cookie": "jackstaff_id" } }],
+        "attributes": [{ "header": "x-stars", "name": "stars", "scope": "custom", "type": "number" }],
+        "per_flag_headers": { "checkout": "x-flag-checkout" },
+    })
+}
+
+fn start_proxy(options: &Options, ruleset: &[u8], upstream: &Upstream) -> Result<Proxy> {
+    match start_envoy(options, ruleset, upstream) {
+        Ok(proxy) => Ok(proxy),
+        Err(error) => {
+            eprintln!("    no Envoy here: {error:#}\n    the filter runs on wasmtime instead");
+            let deployment = FilterDeployment {
+                plugins: [("demo".to_owned(), plugin(ruleset).to_string())].into(),
+                clock: Clock::system(),
+            };
+            let filter = Mutex::new(FilterHost::start(Host::Filter, &deployment)?);
+            let front = Upstream::start_with(options.envoy_port, move |seen| Some(through_filter(&filter, seen)))?;
+            Ok(Proxy::Wasmtime(front))
+        }
+    }
+}
+
+fn start_envoy(options: &Options, ruleset: &[u8], upstream: &Upstream) -> Result<Proxy> {
+    let mut envoy_options =
+        EnvoyOptions::new(Module::Filter.path()?, upstream.address()).plugin("demo", plugin(ruleset).to_string());
+    envoy_options.port = options.envoy_port;
+    let envoy = Envoy::start(&envoy_options)?;
+    let address = envoy.addr("demo")?;
+    Ok(Proxy::Envoy(Box::new(envoy), address))
+}
+
+/// What the application behind Envoy would answer.
+fn through_filter(filter: &Mutex<FilterHost>, seen: &Seen) -> Reply {
+    let request = Request {
+        method: seen.method.clone(),
+        target: seen.path.clone().into_bytes(),
+        headers: seen.headers.iter().map(|(name, value)| (name.clone().into_bytes(), value.clone())).collect(),
+        body: seen.body.clone(),
+    };
+    let passed = match filter.lock() {
+        Ok(mut filter) => filter.send("demo", &request),
+        Err(_) => Err(anyhow::anyhow!("the filter's host has panicked")),
+    };
+    match passed {
+        Ok(passed) => {
+            let headers = passed.upstream.unwrap_or_default();
+            let seen = Seen { headers, ..seen.clone() };
+            let text = |(name, value): (String, Vec<u8>)| (name, crate::upstream::to_text(&value));
+            let headers = passed.response.headers.into_iter().map(text).collect();
+            Reply { status: 200, headers, body: seen.to_json().to_string().into_bytes() }
+        }
+        Err(error) => Reply { status: 500, headers: Vec::new(), body: format!("{error:#}").into_bytes() },
+    }
+}
+
+fn print_addresses(spin: &ApiHost, fastly: Option<&ApiHost>, proxy: &Proxy) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    let name = if matches!(proxy, Proxy::Envoy(..)) { "Envoy 1.40" } else { "filter on wasmtime" };
+    writeln!(out, "\n  {name:<20} http://{}  → an upstream that echoes the headers it received", proxy.address())?;
+    writeln!(out, "  {:<20} http://{}", "Spin (wasmtime)", spin.address().context("the Spin host has no address")?)?;
+    if let Some(address) = fastly.and_then(ApiHost::address) {
+        writeln!(out, "  {:<20} http://{address}", "Fastly (Viceroy)")?;
+    }
+    let api = |address: SocketAddr| {
+        format!(
+            "curl -s http://{address}/v1/variables/platinum -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"user_id\":\"ada\",\"customData\":{{\"stars\":120}}}}'"
+        )
+    };
+    writeln!(out, "\nTry:\n\n  curl -s http://{}/ -H 'x-user-id: ada' -H 'x-stars: 120'", proxy.address())?;
+    for address in [spin.address(), fastly.and_then(ApiHost::address)].into_iter().flatten() {
+        writeln!(out, "\n  {}", api(address))?;
+    }
+    writeln!(out, "\nCtrl-C stops everything.")?;
+    out.flush()?;
+    Ok(())
+}
+
+fn wait_for_interrupt() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Its own thread, so that a runtime of a host that is current here does not matter.
+    let waiting = thread::spawn(move || {
+        runtime.block_on(async {
+            let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+            tokio::select! {
+                interrupted = tokio::signal::ctrl_c() => interrupted,
+                _ = terminate.recv() => Ok(()),
+            }
+        })
+    });
+    match waiting.join() {
+        Ok(result) => result.context("cannot wait for Ctrl-C"),
+        Err(_) => anyhow::bail!("waiting for Ctrl-C failed"),
+    }
+}

@@ -1,0 +1,49 @@
+//! DevCycle vectors: in full over the HTTP API; by the values in the injected header through the filter.
+
+mod api;
+mod filter;
+
+use anyhow::Result;
+use serde_json::Value;
+
+use super::Failure;
+use super::row::{Row, Vectors};
+use crate::deploy::Host;
+
+/// The header that a test configuration takes the time and chosen variants from.
+const TEST_HEADER: &str = "x-jackstaff-test";
+
+pub(super) fn play(host: Host, vectors: &Vectors) -> Result<Vec<Failure>> {
+    if host.serves_api() { api::play(host, vectors) } else { filter::play(host, vectors) }
+}
+
+/// Only environments called so may take their time from a request.
+fn environment(config: &str) -> String {
+    format!("test-{config}")
+}
+
+fn compile(config: &str) -> Result<Vec<u8>> {
+    match jackstaff_core::compile(config.as_bytes(), &jackstaff_core::CompileOptions::default()) {
+        Ok(compiled) => Ok(compiled.snapshot),
+        Err(diagnostics) => {
+            anyhow::bail!("{}", diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+/// The test header: what this host's clock and the row's overrides need.
+fn test_header(host: Host, row: &Row) -> Option<String> {
+    let mut members = Vec::new();
+    if !host.clock_is_set() {
+        members.push(format!(r#""now":"{}""#, row.now));
+    }
+    if !row.overrides.is_empty() {
+        let pairs: Vec<String> = row
+            .overrides
+            .iter()
+            .map(|(feature, variation)| format!("{}:{}", Value::from(&**feature), Value::from(&**variation)))
+            .collect();
+        members.push(format!(r#""overrides":{{{}}}"#, pairs.join(",")));
+    }
+    (!members.is_empty()).then(|| format!("{{{}}}", members.join(",")))
+}

@@ -1,0 +1,83 @@
+//! Plays the generated DevCycle vectors on every host.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+
+use common::hosts;
+use jackstaff_testbed::deploy::Host;
+use jackstaff_testbed::vectors::{Options, run};
+
+fn play(host: Host, name: &str) {
+    if !hosts::ready(host) {
+        return;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/devcycle");
+    let file = |suffix: &str| -> PathBuf { folder.join(format!("{name}.{suffix}")) };
+    let options = Options {
+        dialect: "devcycle".to_owned(),
+        configs: file("configs.json"),
+        cases: file("jsonl"),
+        hosts: vec![host],
+        limit: None,
+    };
+    let score = run(&options).unwrap();
+    assert!(score.failed == 0 && score.passed > 200, "{score:?} on {}", host.name());
+}
+
+#[test]
+fn edges_and_open_rows_natively() {
+    play(Host::Native, "edges");
+    play(Host::Native, "open");
+}
+
+#[test]
+fn edges_and_open_rows_in_the_filter() {
+    play(Host::Filter, "edges");
+    play(Host::Filter, "open");
+}
+
+#[test]
+fn edges_and_open_rows_on_spin() {
+    play(Host::Spin, "edges");
+    play(Host::Spin, "open");
+}
+
+#[test]
+fn edges_and_open_rows_on_fastly() {
+    play(Host::Fastly, "edges");
+    play(Host::Fastly, "open");
+}
+
+#[test]
+fn edges_and_open_rows_in_envoy() {
+    play(Host::Envoy, "edges");
+    play(Host::Envoy, "open");
+}
+
+#[test]
+fn an_expectation_that_is_wrong_fails_everywhere() {
+    let dir = tempfile::tempdir().unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/devcycle");
+    let rows = std::fs::read_to_string(folder.join("edges.jsonl")).unwrap();
+    let wrong: Vec<String> = rows
+        .lines()
+        .filter(|row| row.contains(r#""value":true"#))
+        .take(3)
+        .map(|row| row.replace(r#""value":true"#, r#""value":false"#))
+        .collect();
+    assert_eq!(wrong.len(), 3);
+    let cases = dir.path().join("wrong.jsonl");
+    std::fs::write(&cases, wrong.join("\n")).unwrap();
+    for host in Host::ALL.into_iter().filter(|host| hosts::ready(*host)) {
+        let options = Options {
+            dialect: "devcycle".to_owned(),
+            configs: folder.join("edges.configs.json"),
+            cases: cases.clone(),
+            hosts: vec![host],
+            limit: None,
+        };
+        let score = run(&options).unwrap();
+        assert_eq!((score.passed, score.failed), (0, 3), "on {}", host.name());
+    }
+}
