@@ -17,7 +17,7 @@ pub(crate) const MAX_PROBES: usize = 32;
 pub struct FlagIndex(pub(crate) u32);
 
 impl FlagIndex {
-    /// The flag's place among [`Ruleset::flags`]: less than [`Ruleset::len`].
+    /// The flag's place among [`Ruleset::flags`]. (What a damaged snapshot assigns may lie beyond them.)
     #[must_use]
     pub const fn place(self) -> usize {
         self.0 as usize

@@ -71,7 +71,7 @@ fn row(line: &str, number: usize) -> Result<Row> {
         overrides: Option<Box<RawValue>>,
     }
     let verbatim: Verbatim = serde_json::from_str(line)?;
-    let mut row: Map<String, Value> = serde_json::from_str(line)?;
+    let row: Map<String, Value> = serde_json::from_str(line)?;
     let text = |row: &Map<String, Value>, name: &str| {
         row.get(name)
             .and_then(Value::as_str)

@@ -23,15 +23,16 @@ const MAX_TEXT: usize = 16_384;
 /// it forgets the one before by itself.
 #[derive(Debug, Default)]
 pub struct Details {
-    /// The texts of the groups being evaluated, innermost last.
+    /// The texts of the groups being evaluated: the first `depth`, innermost last. The others are kept for their memory.
     frames: Vec<Frame>,
+    depth: usize,
     /// The text of the group evaluated last: what a segment's match quotes.
     inner: String,
     /// The text of the last rule that matched with any.
     text: String,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Frame {
     text: String,
     joins: bool,
@@ -40,7 +41,7 @@ struct Frame {
 impl Details {
     /// Forgets the decision watched.
     fn reset(&mut self) {
-        self.frames.clear();
+        self.depth = 0;
         self.inner.clear();
         self.text.clear();
     }
@@ -82,16 +83,26 @@ impl Visitor for Details {
 
     fn condition_begins(&mut self, condition: &ConditionView<'_>) {
         if condition.test().is_group() {
-            self.frames.push(Frame { text: String::new(), joins: condition.test() == Test::AllOf });
+            if self.depth >= self.frames.len() {
+                self.frames.push(Frame::default());
+            }
+            if let Some(frame) = self.frames.get_mut(self.depth) {
+                frame.text.clear();
+                frame.joins = condition.test() == Test::AllOf;
+            }
+            self.depth = self.depth.saturating_add(1);
         }
     }
 
     fn condition_ends(&mut self, condition: &ConditionView<'_>, passed: bool) {
         if condition.test().is_group() {
-            self.inner = self.frames.pop().map(|frame| frame.text).unwrap_or_default();
+            self.depth = self.depth.saturating_sub(1);
+            if let Some(frame) = self.frames.get_mut(self.depth) {
+                std::mem::swap(&mut self.inner, &mut frame.text);
+            }
             return;
         }
-        let Some(frame) = self.frames.last_mut() else {
+        let Some(frame) = self.depth.checked_sub(1).and_then(|innermost| self.frames.get_mut(innermost)) else {
             return;
         };
         let mut set = |text: &str| {
@@ -138,7 +149,7 @@ impl Visitor for Details {
     }
 
     fn rule_begins(&mut self, _rule: u32) {
-        self.frames.clear();
+        self.depth = 0;
         self.inner.clear();
     }
 
