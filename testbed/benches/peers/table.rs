@@ -13,6 +13,10 @@ pub struct Row {
 }
 
 impl Row {
+    pub fn new(what: &str, ours: f64, peer: &'static str, theirs: f64, budget: Option<f64>) -> Self {
+        Self { what: what.to_owned(), ours, peer, theirs, budget }
+    }
+
     fn ratio(&self) -> f64 {
         self.theirs / self.ours
     }

@@ -125,7 +125,8 @@ pub fn first_decision<'d>(config: &'d [u8], flag: &str, context: &Context<'_>, n
             continue;
         }
         if let Some(rollout) = &target.rollout
-            && (rollout.kind != "schedule" || rollout.start.parse::<jiff::Timestamp>()?.as_millisecond() > now)
+            && (rollout.kind != "schedule"
+                || rollout.start.parse::<chrono::DateTime<chrono::Utc>>()?.timestamp_millis() > now)
         {
             bail!("this rollout is not in the generated configuration");
         }

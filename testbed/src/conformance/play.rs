@@ -59,16 +59,7 @@ fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<
 }
 
 fn play_filter(case: &Case, filter: &FilterCase, host: Host, clock: Clock) -> Result<Vec<String>> {
-    let mut plugin = filter.plugin.clone();
-    if let Some(reference) = plugin.get("ruleset").and_then(Value::as_str).filter(|r| r.starts_with('@')) {
-        let bytes = case.file(reference)?;
-        let ruleset =
-            serde_json::from_slice(&bytes).unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned().into());
-        if let Some(object) = plugin.as_object_mut() {
-            object.insert("ruleset".to_owned(), ruleset);
-        }
-    }
-    let deployment = FilterDeployment { plugins: BTreeMap::from([(PLUGIN.to_owned(), plugin.to_string())]), clock };
+    let deployment = FilterDeployment { plugins: BTreeMap::from([(PLUGIN.to_owned(), plugin(case, filter)?)]), clock };
     let started = FilterHost::start(host, &deployment);
     if let Some(words) = &filter.refused {
         return match started {
@@ -80,6 +71,18 @@ fn play_filter(case: &Case, filter: &FilterCase, host: Host, clock: Clock) -> Re
     let mut running = started?;
     let played = exchanges(case, |request| running.send(PLUGIN, request));
     played.with_context(|| running.log())
+}
+
+/// The plugin configuration, with the ruleset that it names put in as it is written.
+fn plugin(case: &Case, filter: &FilterCase) -> Result<String> {
+    let mut plugin = filter.plugin.clone();
+    let reference = plugin.get("ruleset").and_then(Value::as_str).filter(|r| r.starts_with('@')).map(str::to_owned);
+    let (Some(reference), Some(members)) = (reference, plugin.as_object_mut()) else { return Ok(plugin.to_string()) };
+    members.remove("ruleset");
+    let ruleset = String::from_utf8(case.file(&reference)?).context("the ruleset is not UTF-8")?;
+    let rest = plugin.to_string();
+    let comma = if rest == "{}" { "" } else { "," };
+    Ok(format!(r#"{{"ruleset":{ruleset}{comma}{}"#, rest.trim_start_matches('{')))
 }
 
 fn exchanges(case: &Case, mut send: impl FnMut(&Request) -> Result<Passed>) -> Result<Vec<String>> {
