@@ -60,9 +60,12 @@ fn an_expectation_that_is_wrong_fails_everywhere() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/devcycle");
     let rows = std::fs::read_to_string(folder.join("edges.jsonl")).unwrap();
+    // What AssemblyScript answers stands behind `as_expect`, and is not played.
+    let expects_true =
+        |row: &&str| row.split("\"as_expect\"").next().is_some_and(|row| row.contains(r#""value":true"#));
     let wrong: Vec<String> = rows
         .lines()
-        .filter(|row| row.contains(r#""value":true"#))
+        .filter(expects_true)
         .take(3)
         .map(|row| row.replace(r#""value":true"#, r#""value":false"#))
         .collect();
