@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 /// The user that benchmarks decide for.
 pub const USER: &str = r#"{"user_id":"user-4711","email":"ada@example.com","name":"Ada","language":"en","country":"CA","appVersion":"4.2.1",
-  "appBuild":"421","deviceModel":"Pixel 9","customData":{"plan":"gold","stars":120,"beta":true,"team":"edge"},"privateCustomData":{"seats":7}}"#;
+  "deviceModel":"Pixel 9","customData":{"plan":"gold","stars":120,"beta":true,"team":"edge"},"privateCustomData":{"seats":7}}"#;
 
 const AUDIENCES: usize = 8;
 

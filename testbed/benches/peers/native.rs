@@ -29,6 +29,7 @@ pub fn decisions(subject: &Subject, effort: Effort, now: i64, table: &mut Table)
     ensure!(ours.get(key) == Some(&json(&value)?), "one flag and everything disagree on `{key}`");
     let in_memory = everything(&ruleset, &user, moment);
     ensure!(in_memory.variables.iter().flatten().count() == ours.len(), "the answer in memory has other flags");
+    ensure!(in_memory.features.iter().all(|(_, details)| !details.is_empty()), "the answer in memory explains nothing");
 
     let peer = rust_crate::Peer::load(&subject.config, subject.user)?;
     ensure!(peer.value(key)? == json(&value)?, "devcycle-bucketing-rs gives another value for `{key}`");
@@ -81,7 +82,7 @@ pub fn first_decision(features: usize, effort: Effort, now: i64, table: &mut Tab
     let parsed = parse()?.context("the parsed ruleset gives the user no value")?;
     ensure!(serde_json::from_str::<Value>(&parsed.to_json())? == json(&value)?, "the parsed ruleset decides otherwise");
 
-    let [ours, theirs] = medians(effort, [simple(|| drop(black_box(open()))), simple(|| drop(black_box(parse())))]);
+    let [ours, theirs] = medians(effort, [simple(|| _ = black_box(open())), simple(|| _ = black_box(parse()))]);
     let budget = (features == 1_000).then_some(100.0);
     let what = format!("first decision from bytes, {features} flags ({} KB of JSON)", config.len() / 1_000);
     table.0.push(Row::new(&what, ours, "serde_json into borrowing structs", theirs, budget));

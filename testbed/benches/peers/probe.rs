@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use jackstaff_testbed::modules::Module;
-use wasmtime::{Engine, Instance, Linker, Memory, Store, TypedFunc};
+use wasmtime::{Caller, Engine, Extern, Instance, Linker, Memory, Store, TypedFunc};
 
 use crate::measure::Work;
 
@@ -22,7 +22,14 @@ impl Probe {
         let engine = Engine::default();
         let module = wasmtime::Module::from_file(&engine, Module::ProbeCore.path()?)?;
         let mut linker = Linker::new(&engine);
-        // WASI, which only a panic would call.
+        // Hash maps ask for their keys: always the same ones, so that every run is alike.
+        linker.func_wrap("wasi_snapshot_preview1", "random_get", |mut caller: Caller<'_, ()>, at: u32, len: u32| {
+            let memory = caller.get_export("memory").and_then(Extern::into_memory);
+            let memory = memory.ok_or_else(|| wasmtime::Error::msg("the probe exports no memory"))?;
+            memory.write(&mut caller, at as usize, &vec![7; len as usize])?;
+            Ok::<u32, wasmtime::Error>(0)
+        })?;
+        // The rest of WASI, which only a panic would call.
         linker.define_unknown_imports_as_traps(&module)?;
         let mut store = Store::new(&engine, ());
         let instance = linker.instantiate(&mut store, &module)?;

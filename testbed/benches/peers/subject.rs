@@ -11,7 +11,7 @@ use crate::generate;
 
 /// A user of the large configuration: it falls through to the splits for all users, as most users do.
 const USER: &str = r#"{"user_id":"user-4711","email":"ada@example.com","name":"Ada","language":"en","country":"CA","appVersion":"4.2.1",
-  "appBuild":"421","deviceModel":"Pixel 9","customData":{"data-key-1":"gold","data-key-2":"edge","stars":120},"privateCustomData":{"seats":7}}"#;
+  "deviceModel":"Pixel 9","customData":{"data-key-1":"gold","data-key-2":"edge","stars":120},"privateCustomData":{"seats":7}}"#;
 
 /// What is decided.
 pub struct Subject {

@@ -48,7 +48,7 @@ pub fn decisions(subject: &Subject, effort: Effort, now: i64, seconds: f64, tabl
     println!("WebAssembly: Jackstaff in wasmtime 48, the others in Node {}\n", node.node);
     let (assembly, typescript) =
         ("@devcycle/bucketing-assembly-script 1.42.8", "@devcycle/bucketing 1.38.7 (TypeScript)");
-    table.0.push(row(
+    table.0.push(Row::new(
         "one flag, WebAssembly, a loop inside",
         mean(one, one2),
         assembly,
@@ -60,7 +60,7 @@ pub fn decisions(subject: &Subject, effort: Effort, now: i64, seconds: f64, tabl
     let decided = mean(decide_all, decide_all2);
     table.0.push(Row::new("everything, WebAssembly, in memory", decided, typescript, node.ts_all_ns, Some(10.0)));
     let written = mean(all, all2);
-    table.0.push(row(
+    table.0.push(Row::new(
         "everything, WebAssembly, user JSON to answer JSON",
         written,
         assembly,
