@@ -62,10 +62,11 @@ fn feature(out: &mut String, i: usize) {
     );
     let everyone = r#"{"type":"all","_audiences":[],"values":[],"filters":[]}"#;
     let whole = format!(r#"{{"_variation":{},"percentage":1}}"#, variation(0));
+    // In descending order, as DevCycle walks them: devcycle-bucketing-rs does not sort them where it decides one flag.
     let halves = format!(
         r#"{{"_variation":{},"percentage":0.5}},{{"_variation":{},"percentage":0.5}}"#,
-        variation(0),
-        variation(1)
+        variation(1),
+        variation(0)
     );
     let rollout = if i % 4 == 3 {
         r#","rollout":{"type":"schedule","startPercentage":1,"startDate":"2024-01-01T00:00:00.000Z"}"#

@@ -4,6 +4,7 @@ use jackstaff_core::source::devcycle::Details;
 use jackstaff_core::{Choice, Context, FlagValue, Ruleset, Timestamp};
 
 /// What a user gets.
+#[allow(dead_code, reason = "the probe makes it and returns a count; the native benchmark reads it")]
 pub struct Everything<'r> {
     /// Each feature's variation, with the details of the reason.
     pub features: Vec<(Choice, String)>,
