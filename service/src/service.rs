@@ -37,11 +37,11 @@ impl<P: Platform> Service<P> {
         &self.platform
     }
 
-    /// The settings. Where they cannot be read again, the ones in use stay; where they were changed into something unusable, the service
-    /// stops answering: keys that somebody meant to revoke do not stay.
+    /// The settings. Once they are due to be read again, the ones in use do not outlive a failure: a key that somebody meant to revoke must
+    /// not stay because its replacement cannot be read.
     ///
     /// # Errors
-    /// Where they are unusable.
+    /// Where they cannot be read or used.
     pub(crate) async fn config(&self) -> Result<Arc<Config>, ConfigError> {
         let now = self.platform.now();
         if let Some((read, config)) = &*lock(&self.config)

@@ -108,12 +108,12 @@ fn check(ruleset: &[u8]) -> Result<()> {
     }
 }
 
-/// The demo's plugin configuration, as in `configs/envoy/envoy.yaml`, with the ruleset given.
+/// A plugin configuration for trying things out, with the ruleset given. (`configs/envoy/envoy.yaml` is the one to copy.)
 fn plugin(ruleset: &[u8]) -> Value {
     let ruleset = serde_json::from_slice(ruleset).unwrap_or_else(|_| Value::from(BASE64.encode(ruleset)));
     json!({
         "ruleset": ruleset,
-        "identity": [{ "header": "x-user-id" }, { "cookie": "uid" }, { "anonymous": { "cookie": "jackstaff_id" } }],
+        "identity": [{ "header": "x-user-id" }, { "cookie": "uid" }, { "anonymous": { "cookie": "jackstaff_id", "secure": false } }],
         "attributes": [{ "header": "x-stars", "name": "stars", "scope": "custom", "type": "number" }],
         "per_flag_headers": { "checkout": "x-flag-checkout" },
     })
