@@ -8,6 +8,7 @@ pub mod hosts;
 pub mod http_client;
 pub mod lock;
 pub mod modules;
+pub mod plugin_reference;
 pub mod stack;
 pub mod upstream;
 pub mod vectors;

@@ -7,7 +7,7 @@ use anyhow::Result;
 use clap::{Parser, Subcommand};
 use jackstaff_testbed::deploy::Host;
 use jackstaff_testbed::hosts::{envoy, fastly};
-use jackstaff_testbed::{modules, stack, vectors};
+use jackstaff_testbed::{modules, plugin_reference, stack, vectors};
 
 /// Runs Jackstaff's modules from outside.
 #[derive(Parser)]
@@ -42,6 +42,8 @@ enum Command {
     },
     /// Builds the three modules and prints where they are and their sizes against the budgets
     Build,
+    /// Writes the reference of the filter's configuration: its JSON Schema and the table in docs/filter-configuration.md
+    Reference,
     /// Installs Envoy and Viceroy into the cache directory, where tests and `up` find them
     Install {
         /// Only this one: envoy or fastly
@@ -69,6 +71,7 @@ fn main() -> Result<ExitCode> {
             }
             Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Reference => plugin_reference::write().map(|()| ExitCode::SUCCESS),
         Command::Install { host } => install(host.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Up(options) => stack::up(&options).map(|()| ExitCode::SUCCESS),
     }

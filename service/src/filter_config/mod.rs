@@ -4,6 +4,9 @@
 //! a setting that silently does nothing.
 
 mod check;
+mod nearest;
+#[cfg(feature = "schema")]
+pub mod schema;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,11 +26,13 @@ pub const MAX_OWN_HEADERS: usize = 50;
 
 /// A plugin configuration, checked.
 #[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct FilterConfig<'a> {
     /// A ruleset's source as a JSON object, or a snapshot in base64 as a string. Without one, no flags are decided, and forged headers are
     /// removed all the same.
     #[serde(borrow)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<schema::Ruleset>"))]
     pub ruleset: Option<&'a RawValue>,
     /// The keys of the flags to send; all of the ruleset's when absent.
     pub flags: Option<Vec<String>>,
@@ -71,6 +76,7 @@ impl Default for FilterConfig<'_> {
 
 /// The names of the headers that every request gets.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct HeaderNames {
     /// The flags.
@@ -89,6 +95,7 @@ impl Default for HeaderNames {
 
 /// The test facility.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct TestHeader {
     /// The header that carries `{"now": "<RFC 3339>", "overrides": {"<decision id>": "<variant id>"}}`.
@@ -157,8 +164,11 @@ fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> ConfigEr
         path => format!("$.{path}"),
     };
     let message = error.inner().to_string();
-    let remedy =
-        if message.starts_with("unknown") { "remove it or correct its spelling" } else { "correct this value" };
+    let remedy = match nearest::suggestion(&message) {
+        Some(name) => format!("write `{name}`, if that is what is meant, or remove it"),
+        None if message.starts_with("unknown") => "remove it or correct its spelling".to_owned(),
+        None => "correct this value".to_owned(),
+    };
     ConfigError::new(path, message, remedy)
 }
 

@@ -55,6 +55,15 @@ fn what_cannot_be_read_is_named() {
 }
 
 #[test]
+fn a_misspelt_name_is_told_its_right_spelling() {
+    let remedy = |json: &str| FilterConfig::parse(json.as_bytes()).unwrap_err().remove(0).remedy;
+    assert!(remedy(r#"{"flagz":[]}"#).contains("`flags`"));
+    assert!(remedy(r#"{"identity":[{"anonymus":{}}]}"#).contains("`anonymous`"));
+    assert!(remedy(r#"{"headers":{"keys":"x"}}"#).contains("`key`"));
+    assert!(remedy(r#"{"elephant":1}"#).starts_with("remove it"));
+}
+
+#[test]
 fn what_makes_no_sense_is_named_all_at_once() {
     let json = r#"{"context":{"header":"x-c"},"max_header_bytes":0,"headers":{"flags":"cookie","key":"a b"}}"#;
     assert_eq!(paths(json), ["$.headers.key", "$.headers.flags", "$.context.trusted", "$.max_header_bytes"]);

@@ -17,6 +17,7 @@ const MAX_VALUE_BYTES: usize = 200;
 
 /// The cookie of an anonymous id, and how it is set.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(default, deny_unknown_fields)]
 pub struct Anonymous {
     /// Its name.
@@ -37,6 +38,7 @@ pub struct Anonymous {
 
 /// The `SameSite` attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum SameSite {
     /// Never from other sites.

@@ -8,6 +8,7 @@ use crate::filter_config::ConfigError;
 
 /// A header that is an attribute.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct Attribute {
     /// The header. Of several with this name, the first counts.
@@ -24,6 +25,7 @@ pub struct Attribute {
 
 /// The scopes of [`Scope`] that a header may set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeScope {
     /// The user's own fields: `email`, `country`, `appVersion`…
@@ -37,6 +39,7 @@ pub enum AttributeScope {
 
 /// How a header is read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum AttributeType {
     /// Text, without the spaces around it.

@@ -20,6 +20,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The header of a trusted context.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct ContextHeader {
     /// Its name.

@@ -26,6 +26,7 @@ pub const MAX_ID_BYTES: usize = 1_024;
 
 /// Where a user's id is looked for.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     /// The value of a header. Of several with this name, the first counts.
