@@ -86,6 +86,7 @@ fn check(path: &Path) -> Checked {
 fn collisions(ruleset: &Ruleset<'_>) -> Vec<Diagnostic> {
     let path = match ruleset.dialect() {
         Dialect::DevCycle => "$.variables",
+        Dialect::Flagd => "$.flags",
     };
     let keys = ruleset.flags().filter_map(|flag| ruleset.flag(flag)).map(|flag| flag.key);
     flag_header::collisions(keys)

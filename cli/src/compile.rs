@@ -49,7 +49,7 @@ impl Compile {
         if self.revision.is_some() && is_snapshot(&bytes) {
             bail!("{file} is a snapshot already, and its revision is part of it: compile its source with --revision");
         }
-        let options = CompileOptions { revision: self.revision.map_or_else(now, Ok)? };
+        let options = CompileOptions { revision: self.revision.map_or_else(now, Ok)?, ..CompileOptions::default() };
         let loaded = match input::load(bytes, &options) {
             Ok(loaded) => loaded,
             Err(LoadError::Source(diagnostics)) => {

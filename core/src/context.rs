@@ -134,6 +134,12 @@ impl<'a> Context<'a> {
         None
     }
 
+    /// The attribute `name` of whichever scope has it: for targeting rules, which know no scopes. The narrowest scope comes first.
+    #[inline]
+    pub(crate) fn find_any(&self, hash: u32, name: &[u8]) -> Option<&Value<'a>> {
+        [Scope::Private, Scope::Custom, Scope::Profile].into_iter().find_map(|scope| self.find(hash, scope, name))
+    }
+
     fn position(&self, hash: u32, scope: Scope, name: &str) -> Option<usize> {
         let from = self.hashes.partition_point(|&h| h < hash);
         let same = self.hashes.iter().skip(from).take_while(|&&h| h == hash).count();

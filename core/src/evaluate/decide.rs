@@ -18,8 +18,12 @@ pub enum Reason {
     TargetingMatch,
     /// A rule matched, and the user's key chose among several variants or a rollout.
     Split,
-    /// No rule wants this user: the application's own default applies.
+    /// Nobody is targeted: everyone gets this variant.
+    Static,
+    /// No rule wants this user: the flag's default variant, or the application's own default, applies.
     Default,
+    /// The flag is switched off: the application's own default applies.
+    Disabled,
     /// A person chose this variant for this user.
     Override,
     /// The flag could not be decided; [`Decision::fault`] says why.
@@ -33,7 +37,9 @@ impl Reason {
         match self {
             Self::TargetingMatch => "TARGETING_MATCH",
             Self::Split => "SPLIT",
+            Self::Static => "STATIC",
             Self::Default => "DEFAULT",
+            Self::Disabled => "DISABLED",
             Self::Override => "OVERRIDE",
             Self::Error => "ERROR",
         }
@@ -55,6 +61,8 @@ pub enum FaultKind {
     MissingFlag,
     /// A condition that means nothing.
     InvalidCondition,
+    /// Targeting gives what is not the name of a variant.
+    UnknownVariant,
     /// Nested too deep or too long to evaluate within the limits.
     TooComplex,
     /// The snapshot is damaged here.
@@ -70,7 +78,42 @@ pub struct Fault<'r> {
     pub subject: &'r str,
 }
 
+/// OpenFeature's error codes, as far as an evaluator gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// There is no flag with this key.
+    FlagNotFound,
+    /// The flag's source is unusable.
+    ParseError,
+    /// The context is not a JSON object.
+    InvalidContext,
+    /// Anything else.
+    General,
+}
+
+impl ErrorCode {
+    /// As it goes over the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::FlagNotFound => "FLAG_NOT_FOUND",
+            Self::ParseError => "PARSE_ERROR",
+            Self::InvalidContext => "INVALID_CONTEXT",
+            Self::General => "GENERAL",
+        }
+    }
+}
+
 impl Fault<'_> {
+    /// What OpenFeature calls this.
+    #[must_use]
+    pub const fn error_code(&self) -> ErrorCode {
+        match self.kind {
+            FaultKind::Broken | FaultKind::InvalidCondition => ErrorCode::ParseError,
+            _ => ErrorCode::General,
+        }
+    }
+
     pub(super) const fn of(kind: FaultKind) -> Self {
         Self { kind, subject: "" }
     }
@@ -86,6 +129,7 @@ impl fmt::Display for Fault<'_> {
             FaultKind::MissingVariant => write!(f, "the variant `{subject}` does not exist"),
             FaultKind::MissingFlag => write!(f, "the flag with id `{subject}` does not exist"),
             FaultKind::InvalidCondition => write!(f, "a condition means nothing: {subject}"),
+            FaultKind::UnknownVariant => f.write_str("targeting gives what is not the name of a variant"),
             FaultKind::TooComplex => f.write_str("the conditions nest too deep or are too many"),
             FaultKind::Corrupt => f.write_str("the snapshot is damaged"),
         }
@@ -97,7 +141,7 @@ impl fmt::Display for Fault<'_> {
 pub struct Choice {
     /// The decision, by its place in the ruleset.
     pub decision: u32,
-    /// The rule that won; `None` for an override.
+    /// The rule that won; `None` for an override, and where a targeting expression decides.
     pub rule: Option<u32>,
     /// The variant chosen.
     pub variant: u32,
@@ -128,11 +172,11 @@ pub type Overrides<'o> = [(&'o str, &'o str)];
 /// large selection of its flags can hold a worker.
 #[derive(Debug)]
 pub struct Session<'r, 'c> {
-    ruleset: &'r Ruleset<'r>,
-    context: &'c Context<'c>,
-    now: Timestamp,
+    pub(super) ruleset: &'r Ruleset<'r>,
+    pub(super) context: &'c Context<'c>,
+    pub(super) now: Timestamp,
     overrides: &'c Overrides<'c>,
-    steps: u32,
+    pub(super) steps: u32,
 }
 
 impl<'a> Ruleset<'a> {
@@ -200,6 +244,7 @@ impl<'r> Session<'r, '_> {
     pub fn evaluate<V: Visitor>(&mut self, flag: FlagIndex, visitor: &mut V) -> Decision<'r> {
         let ruleset = self.ruleset;
         let mut fault = None;
+        let mut disabled = false;
         for chosen in self.overrides().rev() {
             match chosen {
                 Ok(choice) => {
@@ -231,7 +276,9 @@ impl<'r> Session<'r, '_> {
                         };
                     }
                 }
-                Ok(None) => {}
+                Ok(None) => {
+                    disabled = ruleset.tables.decisions.get(decision as usize).is_some_and(|d| d.disabled != 0);
+                }
                 // Breaks only itself: a decision with less of a say may still set the flag.
                 Err(found) => {
                     fault = fault.or(Some(found));
@@ -241,7 +288,11 @@ impl<'r> Session<'r, '_> {
                 }
             }
         }
-        let reason = if fault.is_some() { Reason::Error } else { Reason::Default };
+        let reason = match fault {
+            Some(_) => Reason::Error,
+            None if disabled => Reason::Disabled,
+            None => Reason::Default,
+        };
         Decision { value: None, reason, choice: None, fault }
     }
 
@@ -271,6 +322,9 @@ impl<'r> Session<'r, '_> {
         let record = ruleset.tables.decisions.get(decision as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
         if record.broken.len > 0 {
             return Err(Fault { kind: FaultKind::Broken, subject: ruleset.text(record.broken) });
+        }
+        if record.targeted != 0 {
+            return self.target(decision, &record, visitor);
         }
         let meta = &ruleset.tables.meta;
         let mut conditions = Conditions {

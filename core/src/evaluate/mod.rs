@@ -3,13 +3,18 @@
 mod compare;
 mod condition;
 mod decide;
+mod logic;
 mod rollout;
+mod targeting;
 mod version;
 mod visitor;
 
 pub(crate) use condition::order;
 pub use condition::{Comparator, ConditionView, Test};
-pub use decide::{Choice, Decision, Fault, FaultKind, Overrides, Reason, Session};
+pub use decide::{Choice, Decision, ErrorCode, Fault, FaultKind, Overrides, Reason, Session};
+pub(crate) use logic::detail;
+pub use logic::{ExpressionView, ExpressionVisitor, Operator};
+pub(crate) use logic::{usable_total, weight};
 pub use visitor::{NoVisitor, Visitor};
 
 use crate::timestamp::Timestamp;

@@ -1,6 +1,7 @@
 //! Watching a decision being made.
 
 use super::condition::ConditionView;
+use super::logic::ExpressionVisitor;
 
 /// Is told every step of a decision. The default methods do nothing, so that not watching costs nothing.
 pub trait Visitor {
@@ -14,6 +15,10 @@ pub trait Visitor {
     fn condition_ends(&mut self, _condition: &ConditionView<'_>, _passed: bool) {}
     /// A rule was tried: whether its conditions hold, and whether its rollout includes the user.
     fn rule_ends(&mut self, _rule: u32, _matched: bool, _included: bool) {}
+    /// Who watches the targeting expressions, if anybody.
+    fn expressions(&mut self) -> Option<&mut dyn ExpressionVisitor> {
+        None
+    }
 }
 
 /// Watches nothing.

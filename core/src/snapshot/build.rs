@@ -6,8 +6,8 @@ use zerovec::ZeroVec;
 use zerovec::ule::AsULE;
 
 use super::layout::{
-    Assignment, Condition, Decision, FORMAT, Flag, Literal, MAGIC, Meta, NONE, Range, Rollout, Rule, Slot, Split,
-    Stage, Tables, Text, Variant,
+    Assignment, Condition, Decision, Expression, FORMAT, Flag, Literal, MAGIC, Meta, NONE, Range, Rollout, Rule, Slot,
+    Split, Stage, Tables, Text, Variant,
 };
 use super::view::MAX_PROBES;
 use super::{LiteralKind, digest};
@@ -34,6 +34,7 @@ pub(crate) struct Builder {
     pub operands: Vec<Literal>,
     pub parts: Vec<f64>,
     pub segments: Vec<u32>,
+    pub expressions: Vec<Expression>,
 }
 
 /// A table's next index. Sources are bounded far below 2^32 records (`MAX_SOURCE_BYTES`), so this never saturates in practice;
@@ -94,6 +95,7 @@ impl Builder {
             operands: owned(&self.operands),
             parts: owned(&self.parts),
             segments: owned(&self.segments),
+            expressions: owned(&self.expressions),
         };
         // Writing tables into memory has no way to fail; an empty body would be refused on opening.
         let body = postcard::to_allocvec(&tables).unwrap_or_default();

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use super::layout::{
-    Assignment, Condition, Decision, Flag, Literal, NONE, Range, Rollout, Rule, Split, Stage, Text, Variant,
+    Assignment, Condition, Decision, Expression, Flag, Literal, NONE, Range, Rollout, Rule, Split, Stage, Text, Variant,
 };
 use super::{Builder, LiteralKind, Ruleset};
 use crate::context::attribute_hash;
@@ -279,4 +279,64 @@ fn references_to_nowhere_are_noticed() {
     let flag = ruleset.find("flag-7").unwrap();
     let decision = ruleset.session(&Context::new("u"), Timestamp(0)).evaluate(flag, &mut NoVisitor);
     assert_eq!(decision.fault.map(|f| f.kind), Some(FaultKind::Corrupt));
+}
+
+/// A user with much of everything that rules can work on.
+fn nested_user() -> Context<'static> {
+    let members = |n: usize| Value::Map((0..n).map(|i| (i.to_string().into(), Value::Number(1.0))).collect());
+    let lists = (0..100).map(|_| Value::List(vec![Value::String("a".repeat(1_000).into()); 100])).collect();
+    Context::new("a".repeat(10_000)).with(Scope::Custom, "", members(10_000)).with(
+        Scope::Custom,
+        "a",
+        Value::List(lists),
+    )
+}
+
+#[test]
+fn every_operator_with_operands_without_end() {
+    for operator in 0..=53_u8 {
+        for start in [0, 7] {
+            let expression = |text: Text| Expression {
+                operator,
+                detail: start as u8,
+                name: Text { start: text.start, len: 1 },
+                name_hash: attribute_hash(b"a"),
+                path: Text::default(),
+                number: 1.0,
+                operands: Range { start, len: 3 },
+            };
+            let bytes = targeted(&expression);
+            targeting_ends(&bytes, &if start == 0 { nested_user() } else { short_user() });
+        }
+    }
+}
+
+/// A snapshot whose flags are all decided by one expression that is its own operand.
+fn targeted(expression: &dyn Fn(Text) -> Expression) -> Vec<u8> {
+    overlapping(ALWAYS, |builder| {
+        let text = all_text(builder);
+        let one = expression(text);
+        builder.expressions = vec![one; 100];
+        // Lists, texts and members among them, so that operators find something to work on.
+        for (place, operator) in [(8, 5), (9, 4), (10, 8), (17, 7), (18, 5), (19, 9)] {
+            if let Some(other) = builder.expressions.get_mut(place) {
+                other.operator = operator;
+            }
+        }
+        for decision in &mut builder.decisions {
+            decision.targeted = 1;
+            decision.targeting = 0;
+            decision.default_variant = NONE;
+        }
+    })
+}
+
+fn targeting_ends(bytes: &[u8], context: &Context<'_>) {
+    let ruleset = Ruleset::verify(bytes).unwrap();
+    let began = Instant::now();
+    let mut session = ruleset.session(context, Timestamp(1));
+    for flag in ruleset.flags() {
+        let _ = session.evaluate(flag, &mut NoVisitor);
+    }
+    assert!(began.elapsed() < LIMIT, "took {:?}", began.elapsed());
 }

@@ -12,7 +12,7 @@ use zerovec::{ZeroVec, make_ule};
 pub const MAGIC: [u8; 6] = *b"\x7fJKSTF";
 
 /// The version of the tables below. A snapshot of another version is refused: compile it again.
-pub const FORMAT: u16 = 1;
+pub const FORMAT: u16 = 2;
 
 /// An index that refers to nothing.
 pub const NONE: u32 = u32::MAX;
@@ -57,6 +57,9 @@ pub struct Tables<'a> {
     /// Root conditions of the segments which a condition refers to.
     #[serde(borrow)]
     pub segments: ZeroVec<'a, u32>,
+    /// Targeting rules: every expression, the operands of one side by side.
+    #[serde(borrow)]
+    pub expressions: ZeroVec<'a, Expression>,
 }
 
 /// What concerns the whole ruleset.
@@ -75,6 +78,8 @@ pub struct Meta {
     /// JSON objects of the source that are passed on as they are.
     pub project: (u32, u32),
     pub environment: (u32, u32),
+    /// What the source says about the whole ruleset, as a JSON object of scalars.
+    pub metadata: (u32, u32),
 }
 
 /// A piece of [`Tables::text`].
@@ -105,6 +110,8 @@ pub struct Flag {
     pub kind: u8,
     /// Further members of the flag's own JSON object, without braces; empty where there are none.
     pub extra: Text,
+    /// What the source says about the flag beside its value, as a JSON object of scalars; empty where it says nothing.
+    pub metadata: Text,
     pub setters: Range,
 }
 
@@ -132,6 +139,14 @@ pub struct Decision {
     pub broken: Text,
     pub rules: Range,
     pub variants: Range,
+    /// 1: decided by the targeting expression below, not by rules.
+    pub targeted: u8,
+    /// 1: switched off.
+    pub disabled: u8,
+    /// Index into `expressions`, or [`NONE`].
+    pub targeting: u32,
+    /// The variant for everyone whom targeting does not place: an index into `variants`, or [`NONE`].
+    pub default_variant: u32,
 }
 
 #[make_ule(RuleULE)]
@@ -238,5 +253,26 @@ pub struct Condition {
     pub name: Text,
     pub name_hash: u32,
     /// Children in `conditions`, values in `operands`, or references in `segments`, as the test has it.
+    pub operands: Range,
+}
+
+/// One expression of a targeting rule.
+#[make_ule(ExpressionULE)]
+#[zerovec::skip_derive(Ord)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Default, PartialEq)]
+pub struct Expression {
+    /// [`Operator`](crate::evaluate::Operator).
+    pub operator: u8,
+    /// Bits of [`detail`](crate::evaluate::detail).
+    pub detail: u8,
+    /// A literal's text; the first segment of a path, or all of it; a member's name.
+    pub name: Text,
+    /// The hash of `name`, where it is an attribute's.
+    pub name_hash: u32,
+    /// The rest of a path, behind its first dot.
+    pub path: Text,
+    /// A literal number.
+    pub number: f64,
+    /// The operands, in `expressions`.
     pub operands: Range,
 }

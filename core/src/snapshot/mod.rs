@@ -35,6 +35,8 @@ pub(crate) enum LiteralKind {
 pub enum Dialect {
     /// DevCycle environment configuration.
     DevCycle = 1,
+    /// flagd flag definitions, OpenFeature's own.
+    Flagd = 2,
 }
 
 impl Dialect {
@@ -43,6 +45,7 @@ impl Dialect {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::DevCycle => "devcycle",
+            Self::Flagd => "flagd",
         }
     }
 }

@@ -56,7 +56,7 @@ pub enum FlagValue<'r> {
     Boolean(bool),
     /// Text.
     String(&'r str),
-    /// A number and its JSON text, as JavaScript prints it (`7`, never `7.0`).
+    /// A number and its JSON text: as JavaScript prints it in a DevCycle ruleset (`7`, never `7.0`), as the source writes it in flagd's.
     Number {
         /// The number.
         number: f64,
@@ -91,7 +91,14 @@ impl<'a> Ruleset<'a> {
     /// The dialect of the source. A byte this build does not know reads as the first dialect.
     #[must_use]
     pub const fn dialect(&self) -> Dialect {
-        Dialect::DevCycle
+        if self.tables.meta.dialect == Dialect::Flagd as u8 { Dialect::Flagd } else { Dialect::DevCycle }
+    }
+
+    /// What the source says about the whole ruleset: a JSON object of strings, numbers and booleans, `{}` where it says nothing.
+    #[must_use]
+    pub fn metadata_json(&self) -> &str {
+        let (start, len) = self.tables.meta.metadata;
+        object_or_empty(self.text(Text { start, len }))
     }
 
     /// Orders this ruleset among its predecessors; 0 where the source did not say.
@@ -165,6 +172,7 @@ impl<'a> Ruleset<'a> {
             id: self.text(record.id),
             kind: ValueKind::from_u8(record.kind),
             extra: self.text(record.extra),
+            metadata: object_or_empty(self.text(record.metadata)),
         })
     }
 
@@ -250,6 +258,10 @@ impl<'a> Ruleset<'a> {
     }
 }
 
+const fn object_or_empty(json: &str) -> &str {
+    if json.is_empty() { "{}" } else { json }
+}
+
 /// The records of `range`, as many of them as exist.
 #[inline]
 pub(crate) fn records<'t, T: AsULE + Copy>(
@@ -276,6 +288,8 @@ pub struct FlagView<'r> {
     pub kind: ValueKind,
     /// Further members of the flag's JSON object in the source, each with its comma in front; empty where there are none.
     pub extra: &'r str,
+    /// What the source says about the flag beside its value: a JSON object of strings, numbers and booleans.
+    pub metadata: &'r str,
 }
 
 /// What a ruleset says of a decision.

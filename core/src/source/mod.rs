@@ -1,11 +1,13 @@
 //! Rulesets as people write and publish them, and their way into a snapshot.
 
 pub mod devcycle;
+pub mod flagd;
+mod raw;
 
 use std::borrow::Cow;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::snapshot::{Builder, digest};
+use crate::snapshot::{Builder, Dialect, digest};
 
 /// A source may be this large. Fastly's KV store holds values up to 25 MB, and no ruleset seen comes near.
 pub const MAX_SOURCE_BYTES: usize = 25_000_000;
@@ -15,6 +17,10 @@ pub const MAX_SOURCE_BYTES: usize = 25_000_000;
 pub struct CompileOptions {
     /// Orders the ruleset among its predecessors: a newer one has a larger number. Milliseconds since the epoch do well.
     pub revision: u64,
+    /// The dialect of the source; absent, the document shows it.
+    pub dialect: Option<Dialect>,
+    /// How flagd's `fractional` hashes; absent, the document's `fractional` member says it, or else it is v2.
+    pub fractional: Option<flagd::Fractional>,
 }
 
 /// A compiled ruleset.
@@ -45,8 +51,19 @@ pub fn compile(source: &[u8], options: &CompileOptions) -> Result<Compiled, Vec<
     builder.meta.revision = options.revision;
     builder.meta.digest = digest(source);
     let mut diagnostics = Diagnostics::default();
-    devcycle::lower(&repaired, &mut builder, &mut diagnostics)?;
+    match options.dialect.unwrap_or_else(|| recognised(&repaired)) {
+        Dialect::DevCycle => devcycle::lower(&repaired, &mut builder, &mut diagnostics)?,
+        Dialect::Flagd => flagd::lower(&repaired, options.fractional, &mut builder, &mut diagnostics)?,
+    }
     Ok(Compiled { snapshot: builder.finish(), diagnostics: diagnostics.0 })
+}
+
+/// The dialect that a document shows: flagd's has `flags`, and DevCycle's has no such member.
+fn recognised(json: &[u8]) -> Dialect {
+    match serde_json::from_slice::<raw::Members<'_>>(json) {
+        Ok(members) if members.get("flags").is_some() => Dialect::Flagd,
+        _ => Dialect::DevCycle,
+    }
 }
 
 /// Replaces escapes of lone surrogates (`\ud800`) by `\ufffd`, which is what JavaScript's encoder makes of them when it hashes;

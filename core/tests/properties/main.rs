@@ -97,7 +97,7 @@ proptest! {
         config in config(), user in user(), now in generate::moment(),
     ) {
         let source = serde_json::to_vec(&config).unwrap();
-        let options = CompileOptions { revision: 7 };
+        let options = CompileOptions { revision: 7, ..CompileOptions::default() };
         let compiled = compile(&source, &options).unwrap();
         prop_assert!(is_snapshot(&compiled.snapshot) && !is_snapshot(&source));
         // Equal sources give equal bytes: nothing depends on the order of a hash map.

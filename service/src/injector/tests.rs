@@ -144,8 +144,11 @@ fn what_does_not_fit_is_in_the_status() {
 #[test]
 fn a_snapshot_in_base64_is_a_ruleset_too() {
     use base64::Engine as _;
-    let compiled =
-        jackstaff_core::compile(RULESET.as_bytes(), &jackstaff_core::CompileOptions { revision: 12 }).unwrap();
+    let compiled = jackstaff_core::compile(
+        RULESET.as_bytes(),
+        &jackstaff_core::CompileOptions { revision: 12, ..jackstaff_core::CompileOptions::default() },
+    )
+    .unwrap();
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
     let with = |text: String| Injector::new(format!(r#"{{"ruleset":"{text}"}}"#).as_bytes());
     assert_eq!(with(encode(&compiled.snapshot)).unwrap().0.usual_status(), "fresh;rev=\"12\";age=0");

@@ -20,7 +20,7 @@ fn source(value: bool) -> Vec<u8> {
 }
 
 fn snapshot(value: bool, revision: u64) -> Vec<u8> {
-    compile(&source(value), &CompileOptions { revision }).unwrap().snapshot
+    compile(&source(value), &CompileOptions { revision, ..CompileOptions::default() }).unwrap().snapshot
 }
 
 fn platform(ruleset: Vec<u8>) -> MemoryPlatform {

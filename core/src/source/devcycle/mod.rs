@@ -10,13 +10,14 @@ mod user;
 mod wire;
 mod words;
 
+pub(crate) use user::scope_of;
 pub use user::{UserError, parse_user};
 pub use words::{Details, fault_message};
 
 use std::collections::HashMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::snapshot::layout::{Condition, Flag, NONE, Range};
+use crate::snapshot::layout::{Condition, Flag, NONE, Range, Text};
 use crate::snapshot::{Builder, Dialect, ValueKind};
 use crate::value::Value;
 
@@ -110,6 +111,7 @@ impl<'d> Lowering<'_, 'd> {
                 id: self.builder.text(&variable.id),
                 kind: kind as u8,
                 extra: self.builder.text(&extra),
+                metadata: Text::default(),
                 setters: Range::default(),
             };
             let index = crate::snapshot::index(&self.builder.flags);

@@ -62,6 +62,20 @@ pub fn parse_user(json: &[u8]) -> Result<Context<'_>, UserError> {
     Ok(context)
 }
 
+/// The scope of a member of a DevCycle user; none where such a user has no such member, of this type.
+pub(crate) fn scope_of(name: &str, value: &Value<'_>) -> Option<Scope> {
+    match (name, value) {
+        (
+            "email" | "country" | "name" | "language" | "appVersion" | "platform" | "platformVersion" | "deviceModel",
+            Value::String(_),
+        ) => Some(Scope::Profile),
+        ("customData", Value::Map(_)) => Some(Scope::Custom),
+        ("privateCustomData", Value::Map(_)) => Some(Scope::Private),
+        ("optIns", Value::Map(_)) => Some(Scope::OptIn),
+        _ => None,
+    }
+}
+
 fn add_all<'a>(context: &mut Context<'a>, scope: Scope, name: &str, value: Value<'a>) -> Result<(), UserError> {
     match value {
         Value::Null => Ok(()),

@@ -2,13 +2,12 @@
 //! audience is read on its own, so that one broken part leaves the others standing.
 
 use std::borrow::Cow;
-use std::fmt;
-use std::marker::PhantomData;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
+use serde::de::Deserializer;
 use serde_json::value::RawValue;
 
+use crate::source::raw::Members;
 use crate::value::{Text, Value};
 
 /// A part of the document: what it says, or why it cannot be read.
@@ -174,24 +173,8 @@ type NamedParts<'de, T> = Vec<(Cow<'de, str>, Part<'de, T>)>;
 fn named_parts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<NamedParts<'de, T>, D::Error> {
-    struct Named<T>(PhantomData<T>);
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Named<T> {
-        type Value = NamedParts<'de, T>;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_unit<E>(self) -> Result<Self::Value, E> {
-            Ok(Vec::new())
-        }
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut parts = Vec::new();
-            while let Some(name) = map.next_key::<Text<'de>>()? {
-                parts.push((name.0, part(map.next_value::<&'de RawValue>()?)));
-            }
-            Ok(parts)
-        }
-    }
-    deserializer.deserialize_any(Named(PhantomData))
+    let members = Option::<Members<'de>>::deserialize(deserializer)?.map_or_else(Vec::new, |members| members.0);
+    Ok(members.into_iter().map(|(name, raw)| (name, part(raw))).collect())
 }
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {

@@ -1,0 +1,107 @@
+//! Text: `cat`, `substr`, `starts_with`, `ends_with`, `sem_ver`.
+
+use std::borrow::Cow;
+
+use super::coerce::{number as to_number, push_text, text as to_text};
+use super::{Got, Logic, Operator, Scope, bool, detail, null, semver};
+use crate::evaluate::{Fault, FaultKind};
+use crate::snapshot::layout::Expression;
+use crate::value::Value;
+
+/// Text that a rule puts together may be this long: four times what a request body holds that a user comes in.
+const MAX_TEXT: usize = 1_048_576;
+
+impl<'r, 'c> Logic<'r, 'c, '_, '_> {
+    pub(super) fn cat<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    where
+        'r: 'v,
+        'c: 'v,
+    {
+        let mut out = String::new();
+        self.each(e, scope, depth, &mut |logic, value| {
+            if !matches!(*value, Value::String(_)) {
+                logic.spend_on_copy(&value)?;
+            }
+            match &*value {
+                Value::Null if e.detail & detail::NULL_AS_TEXT != 0 => out.push_str("null"),
+                value => push_text(value, &mut out),
+            }
+            logic.spend_on_text(out.len())?;
+            if out.len() > MAX_TEXT { Err(Fault::of(FaultKind::TooComplex)) } else { Ok(()) }
+        })?;
+        Ok(Cow::Owned(Value::String(Cow::Owned(out))))
+    }
+
+    /// Counts characters. A negative start counts from the end, a negative length leaves out so many at the end.
+    pub(super) fn substr<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    where
+        'r: 'v,
+        'c: 'v,
+    {
+        let subject = self.arg(e, 0, scope, depth)?;
+        let start = to_number(&*self.arg(e, 1, scope, depth)?);
+        let length = if e.operands.len > 2 { Some(to_number(&*self.arg(e, 2, scope, depth)?)) } else { None };
+        let text = to_text(&subject);
+        self.spend_on_text(text.len().saturating_mul(4))?;
+        let all = text.chars().count();
+        let start = place(start, all);
+        let end = match length {
+            None => all,
+            Some(length) if length < 0.0 => place(length, all),
+            Some(length) => start.saturating_add(whole(length)).min(all),
+        };
+        let part: String = text.chars().skip(start).take(end.saturating_sub(start)).collect();
+        Ok(Cow::Owned(Value::String(Cow::Owned(part))))
+    }
+
+    /// Null unless there are two operands, both text.
+    pub(super) fn affix<'v>(
+        &mut self,
+        operator: Operator,
+        e: &Expression,
+        scope: Scope<'v>,
+        depth: u32,
+    ) -> Result<Got<'v>, Fault<'r>>
+    where
+        'r: 'v,
+        'c: 'v,
+    {
+        if e.operands.len != 2 {
+            return Ok(null());
+        }
+        let subject = self.arg(e, 0, scope, depth)?;
+        let affix = self.arg(e, 1, scope, depth)?;
+        let (Some(subject), Some(affix)) = (subject.as_str(), affix.as_str()) else { return Ok(null()) };
+        self.spend_on_text(affix.len())?;
+        Ok(bool(if operator == Operator::StartsWith { subject.starts_with(affix) } else { subject.ends_with(affix) }))
+    }
+
+    pub(super) fn sem_ver<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    where
+        'r: 'v,
+        'c: 'v,
+    {
+        if e.operands.len != 3 {
+            return Ok(null());
+        }
+        let left = self.arg(e, 0, scope, depth)?;
+        let op = self.arg(e, 1, scope, depth)?;
+        let right = self.arg(e, 2, scope, depth)?;
+        let version = |value: &Value<'_>| matches!(value, Value::String(_) | Value::Number(_));
+        let Some(op) = op.as_str().filter(|_| version(&left) && version(&right)) else { return Ok(null()) };
+        let (left, right) = (to_text(&left), to_text(&right));
+        self.spend_on_text(left.len().saturating_add(right.len()))?;
+        Ok(semver::compare(&left, op, &right).map_or_else(null, bool))
+    }
+}
+
+/// A place among `all` characters, counted from the end where it is negative.
+fn place(at: f64, all: usize) -> usize {
+    if at < 0.0 { all.saturating_sub(whole(-at)) } else { whole(at).min(all) }
+}
+
+/// Without the fraction; 0 for NaN. Beyond the range it stays at its end.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, which is meant")]
+const fn whole(n: f64) -> usize {
+    n as usize
+}

@@ -1,0 +1,64 @@
+//! Deciding a flag by its targeting expression, as flagd does.
+
+use super::decide::{Choice, Fault, FaultKind, Reason, Session};
+use super::logic::Logic;
+use super::visitor::Visitor;
+use crate::snapshot::layout::{Decision, NONE};
+use crate::value::{Value, number_text};
+
+impl<'r> Session<'r, '_> {
+    /// The variant that targeting chooses, or else the default variant; none where the application's default applies.
+    pub(super) fn target<V: Visitor>(
+        &mut self,
+        decision: u32,
+        record: &Decision,
+        visitor: &mut V,
+    ) -> Result<Option<Choice>, Fault<'r>> {
+        self.target_watched(decision, record, visitor.expressions())
+    }
+
+    /// Apart from the kind of visitor, so that the modules hold it once.
+    fn target_watched<'w>(
+        &mut self,
+        decision: u32,
+        record: &Decision,
+        visitor: Option<&'w mut (dyn super::ExpressionVisitor + 'w)>,
+    ) -> Result<Option<Choice>, Fault<'r>> {
+        if record.disabled != 0 {
+            return Ok(None);
+        }
+        let choice = |variant, reason| Choice { decision, rule: None, variant, reason };
+        let default = (record.default_variant != NONE).then_some(record.default_variant);
+        if record.targeting == NONE {
+            return Ok(default.map(|variant| choice(variant, Reason::Static)));
+        }
+        let ruleset = self.ruleset;
+        let mut logic = Logic {
+            ruleset,
+            context: self.context,
+            flag_key: ruleset.text(record.key),
+            now: self.now,
+            steps: &mut self.steps,
+            visitor,
+        };
+        let value = logic.value(record.targeting)?;
+        let mut number = ryu_js::Buffer::new();
+        let name = match &*value {
+            Value::Null => return Ok(default.map(|variant| choice(variant, Reason::Default))),
+            Value::Bool(true) => "true",
+            Value::Bool(false) => "false",
+            Value::Number(n) => number_text(*n, &mut number),
+            Value::String(name) => name,
+            Value::List(_) | Value::Map(_) => return Err(Fault::of(FaultKind::UnknownVariant)),
+        };
+        let variants = record.variants.start..record.variants.start.saturating_add(record.variants.len);
+        for at in variants {
+            super::decide::spend(&mut self.steps, 1)?;
+            let variant = ruleset.tables.variants.get(at as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+            if ruleset.bytes(variant.key) == name.as_bytes() {
+                return Ok(Some(choice(at, Reason::TargetingMatch)));
+            }
+        }
+        Err(Fault::of(FaultKind::UnknownVariant))
+    }
+}

@@ -1,0 +1,150 @@
+//! The flagd dialect: OpenFeature's flag definitions, with JSONLogic targeting. Behaviour is flagd's; where its implementations disagree,
+//! docs/decisions/0002 says what holds here. A broken flag breaks only itself, where flagd refuses the whole document.
+
+mod flag;
+mod logic;
+mod metadata;
+mod user;
+
+pub use user::{ContextError, parse_context};
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::value::RawValue;
+
+use super::raw::Members;
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::snapshot::{Builder, Dialect};
+use crate::value::Value;
+
+/// How `fractional` hashes its key. Going from one to the other assigns every user anew.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Fractional {
+    /// The key's bytes: flagd up to 0.16 and the SDKs of its time.
+    #[default]
+    V2,
+    /// The key as CBOR: flagd's providers from October 2026 on.
+    V3,
+}
+
+impl Fractional {
+    /// `v2` or `v3`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::V2 => "v2",
+            Self::V3 => "v3",
+        }
+    }
+
+    /// The generation that a text names.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::V2, Self::V3].into_iter().find(|generation| generation.as_str() == name)
+    }
+}
+
+/// What all flags of a document share.
+struct Shared<'d> {
+    /// `$evaluators`, by name.
+    evaluators: HashMap<Cow<'d, str>, Value<'d>>,
+    /// What the document says about all flags.
+    metadata: Vec<(Cow<'d, str>, String)>,
+    fractional: Fractional,
+}
+
+/// Compiles a document into `builder`.
+///
+/// # Errors
+/// Where the document as a whole holds no flag definitions.
+pub(crate) fn lower(
+    json: &[u8],
+    fractional: Option<Fractional>,
+    builder: &mut Builder,
+    diagnostics: &mut Diagnostics,
+) -> Result<(), Vec<Diagnostic>> {
+    let document = serde_json::from_slice::<Members<'_>>(json).map_err(|error| refusal("$", &error.to_string()))?;
+    let flags = document.get("flags").ok_or_else(|| refusal("$.flags", "it is missing"))?;
+    let flags = read_flags(flags, diagnostics).map_err(|error| refusal("$.flags", &error))?;
+    builder.meta.dialect = Dialect::Flagd as u8;
+    let shared = Shared {
+        evaluators: evaluators(&document, diagnostics),
+        metadata: document.get("metadata").map_or_else(Vec::new, |raw| metadata::read(raw, "$.metadata", diagnostics)),
+        fractional: fractional.or_else(|| chosen_fractional(&document, diagnostics)).unwrap_or_default(),
+    };
+    let text = builder.text(&metadata::to_json(&shared.metadata, &[]));
+    builder.meta.metadata = (text.start, text.len);
+    for (key, (path, raw)) in &flags {
+        flag::lower(key, raw, path, &shared, builder, diagnostics);
+    }
+    Ok(())
+}
+
+fn refusal(path: &str, message: &str) -> Vec<Diagnostic> {
+    vec![Diagnostic {
+        severity: Severity::Error,
+        path: path.to_owned(),
+        message: format!("not a set of flagd flag definitions: {message}"),
+        remedy: "give it `flags`: an object of flags by key, as https://flagd.dev/schema/v0/flags.json has it"
+            .to_owned(),
+    }]
+}
+
+type Flags<'d> = BTreeMap<Cow<'d, str>, (String, &'d RawValue)>;
+
+/// Both shapes of `flags`: an object by key, and a list of objects that have a `key`. In the order of keys, as flagd answers.
+fn read_flags<'d>(raw: &'d RawValue, diagnostics: &mut Diagnostics) -> Result<Flags<'d>, String> {
+    let mut flags = Flags::new();
+    let mut add = |key: Cow<'d, str>, path: String, raw: &'d RawValue| {
+        if key.is_empty() {
+            diagnostics.error(&path, "a flag's key is empty: nobody can ask for it", "name the flag");
+        } else if let Some((earlier, _)) = flags.insert(key, (path.clone(), raw)) {
+            let message = format!("the same key as {earlier}; the last one counts");
+            diagnostics.error(&path, message, "rename one, or keep flag sets in rulesets of their own");
+        }
+    };
+    if raw.get().starts_with('[') {
+        let items: Vec<&'d RawValue> = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+        for (i, item) in items.into_iter().enumerate() {
+            let path = format!("$.flags[{i}]");
+            let key = serde_json::from_str::<Members<'d>>(item.get())
+                .ok()
+                .and_then(|members| serde_json::from_str::<Value<'d>>(members.get("key")?.get()).ok());
+            match key {
+                Some(Value::String(key)) => add(key, path, item),
+                _ => return Err(format!("{path} has no `key`: in a list every flag needs one")),
+            }
+        }
+        return Ok(flags);
+    }
+    let Members(members) =
+        serde_json::from_str(raw.get()).map_err(|_| "it is neither an object nor a list".to_owned())?;
+    for (key, raw) in members {
+        let path = format!("$.flags[{key:?}]");
+        add(key, path, raw);
+    }
+    Ok(flags)
+}
+
+fn evaluators<'d>(document: &Members<'d>, diagnostics: &mut Diagnostics) -> HashMap<Cow<'d, str>, Value<'d>> {
+    let Some(raw) = document.get("$evaluators") else { return HashMap::new() };
+    if let Ok(Value::Map(members)) = serde_json::from_str(raw.get()) {
+        return members.into_iter().collect();
+    }
+    diagnostics.error(
+        "$.$evaluators",
+        "not an object: no `$ref` can be resolved",
+        "make it an object of rules by name",
+    );
+    HashMap::new()
+}
+
+fn chosen_fractional(document: &Members<'_>, diagnostics: &mut Diagnostics) -> Option<Fractional> {
+    let raw = document.get("fractional")?;
+    let chosen = serde_json::from_str::<&str>(raw.get()).ok().and_then(Fractional::from_name);
+    if chosen.is_none() {
+        diagnostics.error("$.fractional", "names no generation of `fractional`: v2 is used", "write \"v2\" or \"v3\"");
+    }
+    chosen
+}
