@@ -25,6 +25,7 @@ mod percent;
 pub mod platform;
 pub mod ruleset_supply;
 mod service;
+pub mod store_key;
 
 pub use api::{MAX_BODY_BYTES, handle};
 pub use service::Service;

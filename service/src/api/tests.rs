@@ -32,7 +32,7 @@ const RULESET: &str = r#"{
 fn service() -> Service<MemoryPlatform> {
     let platform = MemoryPlatform::default();
     platform.set("keys", KEYS);
-    platform.put("rulesets/test", RULESET);
+    platform.put("ruleset:test", RULESET);
     Service::new(platform)
 }
 
@@ -169,7 +169,7 @@ fn without_a_ruleset_the_service_says_what_to_do() {
     service.platform().set_fault(StoreFault::Missing);
     let (status, message) = refusal(&post(&service, "/v1/variables", r#"{"user_id":"u"}"#));
     assert_eq!(status, 503);
-    assert!(message.contains("`rulesets/test`") && message.contains("publish"), "{message}");
+    assert!(message.contains("`ruleset:test`") && message.contains("publish"), "{message}");
     service.platform().set_fault(StoreFault::None);
     assert_eq!(post(&service, "/v1/variables", r#"{"user_id":"u"}"#).status(), 200);
     service.platform().set_fault(StoreFault::Failing);

@@ -14,18 +14,13 @@ use jackstaff_core::{SharedRuleset, Timestamp};
 
 use crate::flag_header::Freshness;
 use crate::platform::Platform;
+use crate::store_key;
 use load::{Candidate, load};
 use turn::Turn;
 
 /// After a failure the store is asked again this soon, in milliseconds, or as soon as the cache time has it: one instance does not
 /// burden a store in trouble, and recovers within a second.
 const RETRY_MS: i64 = 1_000;
-
-/// The key under which the ruleset of `environment` lies in the store.
-#[must_use]
-pub fn store_key(environment: &str) -> String {
-    format!("rulesets/{environment}")
-}
 
 /// A ruleset to decide on.
 #[derive(Clone, Debug)]
@@ -95,7 +90,7 @@ impl Supply {
             match self.turn(now, cache_ms) {
                 Turn::Use(supplied) => return Ok(supplied),
                 Turn::Ask { lease, current } => {
-                    let outcome = load(platform, &store_key(environment), current.as_ref()).await;
+                    let outcome = load(platform, &store_key::ruleset(environment), current.as_ref()).await;
                     if let Err(failure) = &outcome {
                         platform.log(&format!("ruleset of `{environment}`: {failure}"));
                     }

@@ -25,7 +25,7 @@ fn snapshot(value: bool, revision: u64) -> Vec<u8> {
 
 fn platform(ruleset: Vec<u8>) -> MemoryPlatform {
     let platform = MemoryPlatform::default();
-    platform.put("rulesets/e", ruleset);
+    platform.put("ruleset:e", ruleset);
     platform
 }
 
@@ -43,7 +43,7 @@ fn seen(supplied: &Supplied) -> (bool, Freshness, u64) {
 fn the_store_is_asked_once_per_cache_time() {
     let (supply, platform) = (Supply::default(), platform(source(false)));
     assert_eq!(seen(&get(&supply, &platform, 0).unwrap()), (false, Freshness::Fresh, 0));
-    platform.put("rulesets/e", snapshot(true, 1));
+    platform.put("ruleset:e", snapshot(true, 1));
     assert_eq!(seen(&get(&supply, &platform, 9_999).unwrap()), (false, Freshness::Fresh, 9));
     assert_eq!(platform.reads(), 1);
     assert_eq!(seen(&get(&supply, &platform, 10_000).unwrap()), (true, Freshness::Fresh, 0));
@@ -63,7 +63,7 @@ fn the_last_good_ruleset_is_kept_and_says_its_age() {
     let truncated = snapshot(false, 6)[..100].to_vec();
     let mut at = 10_000;
     for bad in [damaged, truncated, b"{".to_vec(), b"{}".to_vec(), Vec::new(), snapshot(false, 4)] {
-        platform.put("rulesets/e", bad);
+        platform.put("ruleset:e", bad);
         let supplied = get(&supply, &platform, at).unwrap();
         assert_eq!(seen(&supplied), (true, Freshness::Stale, u64::try_from(at / 1_000).unwrap()), "at {at}");
         at += 10_000;
@@ -75,7 +75,7 @@ fn the_last_good_ruleset_is_kept_and_says_its_age() {
     }
     assert_eq!(platform.lines().len(), 8, "{:#?}", platform.lines());
     platform.set_fault(StoreFault::None);
-    platform.put("rulesets/e", snapshot(false, 6));
+    platform.put("ruleset:e", snapshot(false, 6));
     assert_eq!(seen(&get(&supply, &platform, at).unwrap()), (false, Freshness::Fresh, 0));
 }
 
@@ -95,15 +95,15 @@ fn after_a_failure_the_store_is_asked_again_soon() {
 fn without_any_ruleset_the_reason_comes_back_and_each_request_tries() {
     let (supply, platform) = (Supply::default(), MemoryPlatform::default());
     let reason = get(&supply, &platform, 0).unwrap_err().0;
-    assert!(reason.contains("nothing lies under the key `rulesets/e`"), "{reason}");
+    assert!(reason.contains("nothing lies under the key `ruleset:e`"), "{reason}");
     platform.set_fault(StoreFault::Failing);
     let reason = get(&supply, &platform, 0).unwrap_err().0;
     assert!(reason.contains("cannot be read: the store was told to fail"), "{reason}");
     platform.set_fault(StoreFault::None);
-    platform.put("rulesets/e", b"[]".to_vec());
+    platform.put("ruleset:e", b"[]".to_vec());
     let reason = get(&supply, &platform, 0).unwrap_err().0;
-    assert!(reason.contains("`rulesets/e` cannot be used"), "{reason}");
-    platform.put("rulesets/e", source(true));
+    assert!(reason.contains("`ruleset:e` cannot be used"), "{reason}");
+    platform.put("ruleset:e", source(true));
     get(&supply, &platform, 0).unwrap();
 }
 

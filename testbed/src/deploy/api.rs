@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use anyhow::{Result, bail};
+use jackstaff_service::store_key;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -73,7 +74,7 @@ impl ApiDeployment {
     /// The key-value store's content.
     #[must_use]
     pub fn store(&self) -> BTreeMap<String, Vec<u8>> {
-        self.rulesets.iter().map(|(environment, bytes)| (format!("rulesets/{environment}"), bytes.clone())).collect()
+        self.rulesets.iter().map(|(environment, bytes)| (store_key::ruleset(environment), bytes.clone())).collect()
     }
 
     /// Settings other than the keys, by name.
