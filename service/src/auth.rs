@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use serde::Deserialize;
@@ -13,6 +14,9 @@ use crate::percent;
 
 /// The query parameter in which browsers send their key.
 const QUERY: &str = "sdkKey";
+
+/// OFREP's other header for a key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -57,7 +61,7 @@ impl fmt::Debug for Key {
     }
 }
 
-/// Why a request is refused. All of it is status 401.
+/// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denied {
     /// It shows no key.
@@ -68,8 +72,8 @@ pub enum Denied {
     WrongKind {
         /// The kind it is.
         kind: KeyKind,
-        /// The kind it takes.
-        wanted: KeyKind,
+        /// The kinds of which it takes one.
+        wanted: &'static [KeyKind],
     },
 }
 
@@ -83,20 +87,24 @@ impl fmt::Display for Denied {
                 "invalid SDK key: this service knows no such key; check it, or add it to the setting `keys`",
             ),
             Self::WrongKind { kind, wanted } => {
-                write!(f, "invalid SDK key: this is a {kind} key and the endpoint takes a {wanted} key")
+                write!(f, "invalid SDK key: this is a {kind} key and the endpoint takes a ")?;
+                for (i, wanted) in wanted.iter().enumerate() {
+                    write!(f, "{}{wanted}", if i == 0 { "" } else { " or " })?;
+                }
+                f.write_str(" key")
             }
         }
     }
 }
 
-/// The key of a request, if it may do what a `wanted` key may.
+/// The key of a request, if it is of one of the kinds `wanted`.
 ///
 /// # Errors
 /// Where it shows none, an unknown one, or one of another kind.
-pub fn authorize<'k>(keys: &'k [Key], head: &Parts, wanted: KeyKind) -> Result<&'k Key, Denied> {
+pub fn authorize<'k>(keys: &'k [Key], head: &Parts, wanted: &'static [KeyKind]) -> Result<&'k Key, Denied> {
     let shown = presented(head).ok_or(Denied::Absent)?;
     let key = find(keys, &shown).ok_or(Denied::Unknown)?;
-    if key.kind == wanted { Ok(key) } else { Err(Denied::WrongKind { kind: key.kind, wanted }) }
+    if wanted.contains(&key.kind) { Ok(key) } else { Err(Denied::WrongKind { kind: key.kind, wanted }) }
 }
 
 /// Looks at every key, whichever matches: the time taken says nothing about any of them.
@@ -109,7 +117,7 @@ fn find<'k>(keys: &'k [Key], shown: &[u8]) -> Option<&'k Key> {
     keys.get(usize::try_from(found).ok()?)
 }
 
-/// The key that a request shows: in the header, as it is or behind `Bearer`, else in the query.
+/// The key that a request shows: in `Authorization`, as it is or behind `Bearer`, else in `X-API-Key`, else in the query.
 fn presented(head: &Parts) -> Option<Cow<'_, [u8]>> {
     if let Some(header) = head.headers.get(AUTHORIZATION) {
         let header = header.as_bytes().trim_ascii();
@@ -120,6 +128,10 @@ fn presented(head: &Parts) -> Option<Cow<'_, [u8]>> {
         if !key.is_empty() {
             return Some(Cow::Borrowed(key));
         }
+    }
+    let header = head.headers.get(API_KEY).map(|header| header.as_bytes().trim_ascii()).filter(|key| !key.is_empty());
+    if let Some(key) = header {
+        return Some(Cow::Borrowed(key));
     }
     let mut parameters = head.uri.query()?.split('&').filter_map(|parameter| parameter.split_once('='));
     let (_, key) = parameters.find(|(name, _)| *name == QUERY)?;
@@ -147,13 +159,18 @@ mod tests {
         let keys =
             [key("dvc_client_1", KeyKind::Client), key("dvc_server_1", KeyKind::Server), key("a b+c", KeyKind::Server)];
         let environment = |target, header| {
-            authorize(&keys, &head(target, header), KeyKind::Server).map(|key| key.environment.as_str())
+            authorize(&keys, &head(target, header), &[KeyKind::Server]).map(|key| key.environment.as_str())
         };
         assert_eq!(environment("/", Some("dvc_server_1")), Ok("dvc_server_1"));
         assert_eq!(environment("/", Some("Bearer dvc_server_1")), Ok("dvc_server_1"));
         assert_eq!(environment("/", Some("bearer  dvc_server_1 ")), Ok("dvc_server_1"));
         assert_eq!(environment("/?a=b&sdkKey=dvc_server_1", None), Ok("dvc_server_1"));
         assert_eq!(environment("/?sdkKey=a+b%2Bc", None), Ok("a b+c"));
+        let mut with_api_key = head("/?sdkKey=other", None);
+        with_api_key.headers.insert("x-api-key", "dvc_server_1".parse().unwrap());
+        assert_eq!(authorize(&keys, &with_api_key, &[KeyKind::Server]).unwrap().environment, "dvc_server_1");
+        with_api_key.headers.insert("authorization", "other".parse().unwrap());
+        assert_eq!(authorize(&keys, &with_api_key, &[KeyKind::Server]), Err(Denied::Unknown));
         // The header wins.
         assert_eq!(environment("/?sdkKey=dvc_server_1", Some("other")), Err(Denied::Unknown));
         assert_eq!(environment("/?sdkKey=dvc_server_1", Some("")), Ok("dvc_server_1"));
@@ -162,11 +179,14 @@ mod tests {
     #[test]
     fn refusals_say_why() {
         let keys = [key("c", KeyKind::Client), key("s", KeyKind::Server)];
-        let denied = |header| authorize(&keys, &head("/", header), KeyKind::Server).unwrap_err();
+        let denied = |header| authorize(&keys, &head("/", header), &[KeyKind::Server]).unwrap_err();
         assert_eq!(denied(None), Denied::Absent);
         assert_eq!(denied(Some("S")), Denied::Unknown);
-        assert_eq!(denied(Some("c")), Denied::WrongKind { kind: KeyKind::Client, wanted: KeyKind::Server });
-        assert_eq!(authorize(&[], &head("/", Some("s")), KeyKind::Server), Err(Denied::Unknown));
+        assert_eq!(denied(Some("c")), Denied::WrongKind { kind: KeyKind::Client, wanted: &[KeyKind::Server] });
+        assert_eq!(authorize(&[], &head("/", Some("s")), &[KeyKind::Server]), Err(Denied::Unknown));
+        let keys = [key("a", KeyKind::Admin)];
+        let both = authorize(&keys, &head("/", Some("a")), &[KeyKind::Server, KeyKind::Client]);
+        assert!(both.unwrap_err().to_string().ends_with("takes a server or client key"));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use crate::auth::{Key, KeyKind};
 use crate::platform::Platform;
+use crate::rate_limit::RateLimit;
 
 /// The setting that lists the keys, as JSON.
 pub const KEYS: &str = "keys";
@@ -14,6 +15,10 @@ pub const KEYS: &str = "keys";
 pub const RULESET_CACHE_MS: &str = "ruleset_cache_ms";
 /// The setting for the test facility, as JSON; absent or empty in production.
 pub const TEST: &str = "test";
+/// The setting for the environment that OFREP serves to whoever shows no key.
+pub const OPEN_ENVIRONMENT: &str = "open_environment";
+/// The setting for how many requests a key may make, as JSON.
+pub const RATE_LIMIT: &str = "rate_limit";
 
 /// Short enough that a kill switch works, long enough that Akamai's 1,000 reads a second suffice for 10,000 instances.
 const DEFAULT_RULESET_CACHE_MS: u64 = 10_000;
@@ -24,6 +29,7 @@ const MAX_RULESET_CACHE_MS: u64 = 86_400_000;
 /// An environment's name is part of a key in the store; Fastly's and Azure's rules for those leave these characters, and this is
 /// far below their limits on length.
 const MAX_ENVIRONMENT_LENGTH: usize = 100;
+const ENVIRONMENT_RULE: &str = "1 to 100 letters, digits, `-`, `_` and `.`, as it is part of a key in the store";
 
 /// Environments of tests have names that start so, and only they may use the test facility.
 const TEST_ENVIRONMENT: &str = "test";
@@ -37,6 +43,25 @@ pub struct Config {
     pub ruleset_cache_ms: i64,
     /// The header of the test facility, where that is switched on.
     pub test_header: Option<HeaderName>,
+    /// The environment that OFREP serves to whoever shows no key; none where everybody needs one.
+    pub open_environment: Option<String>,
+    /// How many requests a key may make; none where there is no limit.
+    pub rate_limit: Option<RateLimit>,
+}
+
+/// The texts of the settings. Empty means that nobody set it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Settings<'s> {
+    /// [`KEYS`].
+    pub keys: &'s str,
+    /// [`RULESET_CACHE_MS`].
+    pub ruleset_cache_ms: &'s str,
+    /// [`TEST`].
+    pub test: &'s str,
+    /// [`OPEN_ENVIRONMENT`].
+    pub open_environment: &'s str,
+    /// [`RATE_LIMIT`].
+    pub rate_limit: &'s str,
 }
 
 /// Which setting is wrong, how, and what to do.
@@ -75,33 +100,41 @@ impl Config {
     /// # Errors
     /// Where a setting is unusable, or the platform cannot say.
     pub async fn load(platform: &impl Platform) -> Result<Self, ConfigError> {
-        let read = async |setting| {
-            let text = platform.setting(setting).await;
-            text.map_err(|error| ConfigError { setting, message: format!("cannot be read: {error}") })
+        let read = async |setting| match platform.setting(setting).await {
+            Ok(text) => Ok(text.unwrap_or_default()),
+            Err(error) => Err(ConfigError { setting, message: format!("cannot be read: {error}") }),
         };
-        Self::parse(
-            read(KEYS).await?.as_deref(),
-            read(RULESET_CACHE_MS).await?.as_deref(),
-            read(TEST).await?.as_deref(),
-        )
+        Self::parse(&Settings {
+            keys: &read(KEYS).await?,
+            ruleset_cache_ms: &read(RULESET_CACHE_MS).await?,
+            test: &read(TEST).await?,
+            open_environment: &read(OPEN_ENVIRONMENT).await?,
+            rate_limit: &read(RATE_LIMIT).await?,
+        })
     }
 
     /// Reads the settings from their texts.
     ///
     /// # Errors
     /// Where one of them is unusable.
-    pub fn parse(keys: Option<&str>, ruleset_cache_ms: Option<&str>, test: Option<&str>) -> Result<Self, ConfigError> {
-        let keys = parse_keys(keys.unwrap_or_default()).map_err(|message| ConfigError { setting: KEYS, message })?;
-        let ruleset_cache_ms = parse_cache_ms(ruleset_cache_ms.unwrap_or_default())
-            .map_err(|message| ConfigError { setting: RULESET_CACHE_MS, message })?;
-        let test_header =
-            parse_test(test.unwrap_or_default(), &keys).map_err(|message| ConfigError { setting: TEST, message })?;
-        Ok(Self { keys, ruleset_cache_ms, test_header })
+    pub fn parse(settings: &Settings<'_>) -> Result<Self, ConfigError> {
+        let wrong = |setting| move |message| ConfigError { setting, message };
+        let open_environment = parse_open(settings.open_environment).map_err(wrong(OPEN_ENVIRONMENT))?;
+        let keys = parse_keys(settings.keys, open_environment.is_some()).map_err(wrong(KEYS))?;
+        let ruleset_cache_ms = parse_cache_ms(settings.ruleset_cache_ms).map_err(wrong(RULESET_CACHE_MS))?;
+        let environments = keys.iter().map(|key| &key.environment).chain(&open_environment);
+        let test_header = parse_test(settings.test, environments).map_err(wrong(TEST))?;
+        let rate_limit = RateLimit::parse(settings.rate_limit).map_err(wrong(RATE_LIMIT))?;
+        Ok(Self { keys, ruleset_cache_ms, test_header, open_environment, rate_limit })
     }
 }
 
-fn parse_keys(text: &str) -> Result<Vec<Key>, String> {
+/// None are needed where everybody may ask.
+fn parse_keys(text: &str, open: bool) -> Result<Vec<Key>, String> {
     if text.trim().is_empty() {
+        if open {
+            return Ok(Vec::new());
+        }
         return Err("is missing: set it to a JSON list of the entries that `jackstaff key` prints".to_owned());
     }
     // Only the place of a defect is told: the text of the error could quote from the setting.
@@ -121,14 +154,23 @@ fn parse_key(i: usize, entry: KeyEntry) -> Result<Key, String> {
     let Some(digest) = parse_digest(&sha256) else {
         return Err(format!("has a bad $[{i}].sha256: it takes 64 hexadecimal digits, as `jackstaff key` prints them"));
     };
-    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    if environment.is_empty() || environment.len() > MAX_ENVIRONMENT_LENGTH || !environment.bytes().all(legal) {
-        return Err(format!(
-            "has a bad $[{i}].environment: it takes 1 to {MAX_ENVIRONMENT_LENGTH} letters, digits, `-`, `_` and `.`, as it is part \
-             of a key in the store"
-        ));
+    if !is_environment(&environment) {
+        return Err(format!("has a bad $[{i}].environment: {ENVIRONMENT_RULE}"));
     }
     Ok(Key { digest, kind, environment })
+}
+
+fn is_environment(name: &str) -> bool {
+    let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !name.is_empty() && name.len() <= MAX_ENVIRONMENT_LENGTH && name.bytes().all(legal)
+}
+
+fn parse_open(text: &str) -> Result<Option<String>, String> {
+    match text.trim() {
+        "" => Ok(None),
+        name if is_environment(name) => Ok(Some(name.to_owned())),
+        _ => Err(format!("takes the name of an environment: {ENVIRONMENT_RULE}")),
+    }
 }
 
 fn parse_digest(text: &str) -> Option<[u8; 32]> {
@@ -156,7 +198,10 @@ fn parse_cache_ms(text: &str) -> Result<i64, String> {
     i64::try_from(ms).map_err(|error| error.to_string())
 }
 
-fn parse_test(text: &str, keys: &[Key]) -> Result<Option<HeaderName>, String> {
+fn parse_test<'e>(
+    text: &str,
+    mut environments: impl Iterator<Item = &'e String>,
+) -> Result<Option<HeaderName>, String> {
     if text.trim().is_empty() {
         return Ok(None);
     }
@@ -164,70 +209,14 @@ fn parse_test(text: &str, keys: &[Key]) -> Result<Option<HeaderName>, String> {
         serde_json::from_str(text).map_err(|error| format!("takes {{\"header\":\"<name>\"}} or nothing: {error}"))?;
     let header = HeaderName::from_bytes(facility.header.as_bytes())
         .map_err(|_| format!("names the header `{}`, which is no header name", facility.header))?;
-    match keys.iter().find(|key| !key.environment.starts_with(TEST_ENVIRONMENT)) {
-        Some(key) => Err(format!(
-            "is refused: with it anybody can choose what time it is and which variant they get, and there is a key for the environment \
-             `{}`. Remove the setting, or remove the keys of environments whose names do not start with `{TEST_ENVIRONMENT}`",
-            key.environment
+    match environments.find(|environment| !environment.starts_with(TEST_ENVIRONMENT)) {
+        Some(environment) => Err(format!(
+            "is refused: with it anybody can choose what time it is and which variant they get, and the environment `{environment}` is \
+             served here. Remove the setting, or serve only environments whose names start with `{TEST_ENVIRONMENT}`"
         )),
         None => Ok(Some(header)),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const DIGEST: &str = "00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00ff00fF";
-
-    fn keys(environment: &str) -> String {
-        format!(r#"[{{"sha256":"{DIGEST}","kind":"server","environment":"{environment}","note":"x"}}]"#)
-    }
-
-    #[test]
-    fn reads_keys_and_defaults() {
-        let config = Config::parse(Some(&keys("prod")), Some(""), None).unwrap();
-        assert_eq!(config.keys.len(), 1);
-        assert_eq!(config.keys[0].digest, [[0, 255]; 16].concat()[..]);
-        assert_eq!(config.keys[0].environment, "prod");
-        assert_eq!(config.ruleset_cache_ms, 10_000);
-        assert_eq!(config.test_header, None);
-        assert_eq!(Config::parse(Some("[]"), Some("0"), Some("")).unwrap().ruleset_cache_ms, 0);
-    }
-
-    #[test]
-    fn names_the_setting_that_is_wrong() {
-        let error = |keys: Option<&str>, cache, test| Config::parse(keys, cache, test).unwrap_err();
-        let good = keys("prod");
-        for (keys, part) in [
-            (None, "missing"),
-            (Some(" "), "missing"),
-            (Some("{}"), "no JSON list"),
-            (Some(r#"[{"sha256":"secret","kind":"boss","environment":"e"}]"#), "no JSON list"),
-            (Some(r#"[{"sha256":"00","kind":"server","environment":"e"}]"#), "$[0].sha256"),
-            (Some(&*self::keys("a/b")), "$[0].environment"),
-            (Some(&*self::keys("")), "$[0].environment"),
-        ] {
-            let error = error(keys, None, None);
-            assert_eq!(error.setting, KEYS);
-            assert!(error.message.contains(part), "{error}");
-            assert!(!error.message.contains("secret") && !error.message.contains("boss"), "{error}");
-        }
-        for cache in ["-1", "ten", "86400001", "1.5"] {
-            assert_eq!(error(Some(&good), Some(cache), None).setting, RULESET_CACHE_MS);
-        }
-        for test in ["x-test", "{}", r#"{"header":"a b"}"#] {
-            assert_eq!(error(Some(&keys("test")), None, Some(test)).setting, TEST);
-        }
-    }
-
-    #[test]
-    fn the_test_facility_is_refused_beside_other_keys() {
-        let test = Some(r#"{"header":"X-Jackstaff-Test"}"#);
-        let config = Config::parse(Some(&keys("test-1")), None, test).unwrap();
-        assert_eq!(config.test_header.unwrap(), "x-jackstaff-test");
-        let error = Config::parse(Some(&keys("production")), None, test).unwrap_err();
-        assert!(error.to_string().contains("the setting `test` is refused"), "{error}");
-        assert!(error.message.contains("`production`"), "{error}");
-    }
-}
+mod tests;

@@ -23,6 +23,7 @@ pub mod injector;
 pub mod memory;
 mod percent;
 pub mod platform;
+pub mod rate_limit;
 pub mod ruleset_supply;
 mod service;
 pub mod store_key;

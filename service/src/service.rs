@@ -7,6 +7,7 @@ use jackstaff_core::Timestamp;
 
 use crate::config::{Config, ConfigError};
 use crate::platform::Platform;
+use crate::rate_limit::Limiter;
 use crate::ruleset_supply::{Supplied, Supply, Unsupplied};
 
 /// Settings are read again this often, in milliseconds, so that a revoked key ends within a minute where an instance lives long.
@@ -19,6 +20,7 @@ pub struct Service<P> {
     config: Mutex<Option<(Timestamp, Arc<Config>)>>,
     /// By environment. As many as the keys name.
     supplies: Mutex<BTreeMap<String, Arc<Supply>>>,
+    limiter: Limiter,
 }
 
 /// Both maps stay whole whatever happens: every change is one assignment.
@@ -29,7 +31,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<P: Platform> Service<P> {
     /// A service on `platform` that has read nothing yet.
     pub const fn new(platform: P) -> Self {
-        Self { platform, config: Mutex::new(None), supplies: Mutex::new(BTreeMap::new()) }
+        Self { platform, config: Mutex::new(None), supplies: Mutex::new(BTreeMap::new()), limiter: Limiter::new() }
     }
 
     /// The platform.
@@ -60,6 +62,14 @@ impl<P: Platform> Service<P> {
                 Err(error)
             }
         }
+    }
+
+    /// Counts a request of the key with this digest against the limit, if there is one.
+    ///
+    /// # Errors
+    /// The seconds after which it is worth asking again.
+    pub(crate) fn count(&self, config: &Config, digest: [u8; 32]) -> Result<(), u64> {
+        config.rate_limit.map_or(Ok(()), |limit| self.limiter.take(digest, limit, self.platform.now()))
     }
 
     /// The ruleset of `environment`.

@@ -40,6 +40,10 @@ pub struct ApiDeployment {
     pub keys: Vec<Key>,
     /// The `test` setting, as JSON; empty for none.
     pub test: String,
+    /// The `open_environment` setting; empty for none.
+    pub open_environment: String,
+    /// The `rate_limit` setting, as JSON; empty for none.
+    pub rate_limit: String,
     /// How long a ruleset is used before the store is asked again, in milliseconds; the service's default where there is none.
     pub cache_ms: Option<u64>,
     /// The clock, where the host has one to set.
@@ -81,8 +85,12 @@ impl ApiDeployment {
     #[must_use]
     pub fn settings(&self) -> BTreeMap<String, String> {
         let mut settings = BTreeMap::new();
-        if !self.test.is_empty() {
-            settings.insert("test".to_owned(), self.test.clone());
+        let texts =
+            [("test", &self.test), ("open_environment", &self.open_environment), ("rate_limit", &self.rate_limit)];
+        for (name, text) in texts {
+            if !text.is_empty() {
+                settings.insert(name.to_owned(), text.clone());
+            }
         }
         if let Some(ms) = self.cache_ms {
             settings.insert("ruleset_cache_ms".to_owned(), ms.to_string());
@@ -113,7 +121,9 @@ impl ApiHost {
                 let component = Component::load(Module::Spin.path()?)?;
                 let mut variables = deployment.settings();
                 variables.insert("keys".to_owned(), deployment.keys_setting());
-                let defaults = [("test", ""), ("ruleset_cache_ms", "10000")];
+                // As spin.toml has them.
+                let defaults =
+                    [("test", ""), ("open_environment", ""), ("rate_limit", ""), ("ruleset_cache_ms", "10000")];
                 for (name, value) in defaults {
                     variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
                 }

@@ -5,7 +5,7 @@ mod faults;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jackstaff_core::source::devcycle::parse_user;
 use jackstaff_core::source::repair_surrogates;
 use jackstaff_core::{Context, Ruleset, Timestamp};
@@ -13,7 +13,7 @@ use jackstaff_core::{Context, Ruleset, Timestamp};
 use super::MAX_BODY_BYTES;
 use super::reply::{Refusal, json};
 use crate::auth::{KeyKind, authorize};
-use crate::config::Config;
+use crate::config::{Config, RATE_LIMIT};
 use crate::flag_header;
 use crate::injector::TestControl;
 use crate::platform::Platform;
@@ -44,8 +44,12 @@ pub(super) async fn answer<P: Platform>(
 ) -> Result<Response<Bytes>, Refusal> {
     let config =
         service.config().await.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    let key = authorize(&config.keys, head, KeyKind::Server)
+    let key = authorize(&config.keys, head, &[KeyKind::Server])
         .map_err(|denied| Refusal::new(StatusCode::UNAUTHORIZED, denied.to_string()))?;
+    service.count(&config, key.digest).map_err(|seconds| {
+        let message = format!("this key has reached the limit of the setting `{RATE_LIMIT}`: ask again in {seconds} s");
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, message).with_header(header::RETRY_AFTER, &seconds.to_string())
+    })?;
     if body.len() > MAX_BODY_BYTES {
         let message = format!("the body is larger than {MAX_BODY_BYTES} bytes: send fewer or shorter attributes");
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
