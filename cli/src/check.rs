@@ -12,15 +12,18 @@ use serde::Serialize;
 
 use crate::input::{self, LoadError};
 use crate::report::{self, Finding, Format};
+use crate::source::SourceOptions;
+use crate::yaml::Lines;
 
 /// Say what is wrong with rulesets, where, and what to do about it
 ///
-/// Of a source, every defect is named with its JSON path. A flag with an error answers ERROR; all other flags of the ruleset work.
+/// Of a source (JSON or YAML), every defect is named with its JSON path, and in YAML with its line. A flag with an error answers ERROR; all other flags of the ruleset work.
 /// Of a snapshot, the checksum is compared and its broken flags are named.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   jackstaff check flags.json
+  jackstaff check flags.flagd.yaml --fractional v3
   jackstaff check --format json flags/*.json snapshots/*.jks
   curl -s https://config.example.com/config/v2/server/$KEY.json | jackstaff check -
 
@@ -29,6 +32,8 @@ pub struct Check {
     /// Sources or snapshots; `-` is the standard input
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+    #[command(flatten)]
+    source: SourceOptions,
     /// How to print
     #[arg(long, value_enum, default_value_t)]
     format: Format,
@@ -40,11 +45,12 @@ struct Checked {
     /// Kind, flags and decisions, where it is a ruleset at all.
     ruleset: Option<(&'static str, usize, u32)>,
     diagnostics: Vec<Diagnostic>,
+    lines: Lines,
 }
 
 impl Check {
     pub fn run(&self) -> Result<ExitCode> {
-        let checked: Vec<Checked> = self.files.iter().map(|file| check(file)).collect();
+        let checked: Vec<Checked> = self.files.iter().map(|file| check(file, &self.source.options(0))).collect();
         match self.format {
             Format::Text => print_text(&checked)?,
             Format::Json => print_json(&checked)?,
@@ -54,7 +60,7 @@ impl Check {
     }
 }
 
-fn check(path: &Path) -> Checked {
+fn check(path: &Path, options: &CompileOptions) -> Checked {
     let file = input::name(path);
     let whole = |message: String, remedy: &str| {
         vec![Diagnostic { severity: Severity::Error, path: "$".to_owned(), message, remedy: remedy.to_owned() }]
@@ -63,21 +69,21 @@ fn check(path: &Path) -> Checked {
         Ok(bytes) => bytes,
         Err(error) => {
             let diagnostics = whole(format!("{error:#}"), "name a file that exists and may be read");
-            return Checked { file, ruleset: None, diagnostics };
+            return Checked { file, ruleset: None, diagnostics, lines: Lines::default() };
         }
     };
-    match input::load(bytes, &CompileOptions::default()) {
+    match input::load(bytes, path, options) {
         Ok(loaded) => {
             let ruleset = loaded.ruleset.get();
             let summary = (loaded.kind.as_str(), ruleset.len(), ruleset.decision_count());
             let mut diagnostics = loaded.diagnostics;
             diagnostics.extend(collisions(ruleset));
-            Checked { file, ruleset: Some(summary), diagnostics }
+            Checked { file, ruleset: Some(summary), diagnostics, lines: loaded.lines }
         }
-        Err(LoadError::Source(diagnostics)) => Checked { file, ruleset: None, diagnostics },
+        Err(LoadError::Source(diagnostics, lines)) => Checked { file, ruleset: None, diagnostics, lines },
         Err(LoadError::Snapshot(error)) => {
             let diagnostics = whole(format!("{error:#}"), "compile the source again with `jackstaff compile`");
-            Checked { file, ruleset: None, diagnostics }
+            Checked { file, ruleset: None, diagnostics, lines: Lines::default() }
         }
     }
 }
@@ -112,7 +118,7 @@ fn collisions(ruleset: &Ruleset<'_>) -> Vec<Diagnostic> {
 fn print_text(checked: &[Checked]) -> io::Result<()> {
     let out = &mut io::stdout().lock();
     for file in checked {
-        report::write_text(out, &file.file, &file.diagnostics)?;
+        report::write_text(out, &file.file, &file.diagnostics, &file.lines)?;
         let (errors, warnings) = report::count(&file.diagnostics);
         let found = format!("{}, {}", report::plural(errors, "error"), report::plural(warnings, "warning"));
         match file.ruleset {
@@ -151,7 +157,7 @@ fn print_json(checked: &[Checked]) -> Result<()> {
                 decisions: file.ruleset.map(|r| r.2),
                 errors,
                 warnings,
-                diagnostics: file.diagnostics.iter().map(Finding::from).collect(),
+                diagnostics: file.diagnostics.iter().map(|diagnostic| Finding::new(diagnostic, &file.lines)).collect(),
             }
         })
         .collect();

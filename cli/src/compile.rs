@@ -8,10 +8,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use clap::Args;
-use jackstaff_core::{CompileOptions, is_snapshot};
+use jackstaff_core::is_snapshot;
 
 use crate::input::{self, Kind, LoadError};
 use crate::report;
+use crate::source::SourceOptions;
 
 /// Turn a source into a snapshot, which is used in place without parsing
 ///
@@ -22,6 +23,7 @@ use crate::report;
 Examples:
   jackstaff compile flags.json -o flags.jks
   jackstaff compile flags.json -o flags.jks --revision \"$(git log -1 --format=%ct)000\"   # the same bytes on every machine
+  jackstaff compile flags.flagd.yaml -o flags.jks --fractional v3
   jackstaff compile flags.json -o - | ssh edge 'cat > /etc/envoy/flags.jks.new && mv /etc/envoy/flags.jks.new /etc/envoy/flags.jks'
 
 Revisions order snapshots: whoever serves one never goes back to a smaller revision. Without --revision it is the time of compiling,
@@ -30,6 +32,8 @@ pub struct Compile {
     /// A source, or a snapshot; `-` is the standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
+    #[command(flatten)]
+    source: SourceOptions,
     /// Where the snapshot goes; `-` is the standard output
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
@@ -49,16 +53,16 @@ impl Compile {
         if self.revision.is_some() && is_snapshot(&bytes) {
             bail!("{file} is a snapshot already, and its revision is part of it: compile its source with --revision");
         }
-        let options = CompileOptions { revision: self.revision.map_or_else(now, Ok)?, ..CompileOptions::default() };
-        let loaded = match input::load(bytes, &options) {
+        let options = self.source.options(self.revision.map_or_else(now, Ok)?);
+        let loaded = match input::load(bytes, &self.file, &options) {
             Ok(loaded) => loaded,
-            Err(LoadError::Source(diagnostics)) => {
-                report::write_text(&mut io::stderr().lock(), &file, &diagnostics)?;
+            Err(LoadError::Source(diagnostics, lines)) => {
+                report::write_text(&mut io::stderr().lock(), &file, &diagnostics, &lines)?;
                 bail!("{file} is no ruleset: nothing was written");
             }
             Err(LoadError::Snapshot(error)) => return Err(error.context(format!("{file}: nothing was written"))),
         };
-        report::write_text(&mut io::stderr().lock(), &file, &loaded.diagnostics)?;
+        report::write_text(&mut io::stderr().lock(), &file, &loaded.diagnostics, &loaded.lines)?;
         let (errors, warnings) = report::count(&loaded.diagnostics);
         if errors > 0 && !self.allow_errors && matches!(loaded.kind, Kind::Source) {
             bail!(

@@ -7,12 +7,14 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, ValueEnum};
 use jackstaff_core::source::devcycle::parse_user;
+use jackstaff_core::source::flagd::parse_context;
 use jackstaff_core::source::repair_surrogates;
-use jackstaff_core::{Context, FlagIndex, NoVisitor, Ruleset, Timestamp};
+use jackstaff_core::{Context, Dialect, FlagIndex, NoVisitor, Reason, Ruleset, Timestamp, Value};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
 use crate::explain::{self, DecisionTrace, Tracer};
+use crate::source::SourceOptions;
 use crate::{input, report};
 
 /// Keys further apart than this are no typing errors of each other (1 is equal).
@@ -20,11 +22,13 @@ const SIMILAR: f64 = 0.7;
 
 /// Decide flags for a user, and say why
 ///
-/// The context is a user as DevCycle's SDKs send it: {"user_id": …} with email, country, appVersion, customData and so on.
+/// The context is an OpenFeature evaluation context: {"targetingKey": …} and attributes as the rules name them. For a DevCycle ruleset it
+/// may be a user as DevCycle's SDKs send it, too: {"user_id": …} with email, country, appVersion, customData and so on.
 #[derive(Args)]
 #[command(after_help = "\
 Examples:
   jackstaff eval flags.json --context '{\"user_id\":\"ada\"}'
+  jackstaff eval flags.flagd.yaml --context '{\"targetingKey\":\"ada\",\"tier\":\"gold\"}' --explain
   jackstaff eval flags.jks --context @user.json --flag checkout --explain
   jackstaff eval flags.json --context '{\"user_id\":\"ada\",\"country\":\"DE\"}' --now 2026-12-24T18:00:00Z --format json
 
@@ -33,7 +37,9 @@ pub struct Eval {
     /// A source or a snapshot; `-` is the standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The user: a JSON object, or @FILE to read it from
+    #[command(flatten)]
+    source: SourceOptions,
+    /// Who asks: a JSON object, or @FILE to read it from
     #[arg(long, value_name = "JSON|@FILE")]
     context: String,
     /// Only this flag; may be repeated
@@ -92,10 +98,8 @@ impl Eval {
         }
         let json = self.context_json()?;
         let json = repair_surrogates(&json);
-        let context = parse_user(&json).map_err(|error| {
-            anyhow::anyhow!("the context is no user: {error}\n  help: pass a JSON object such as '{{\"user_id\":\"ada\"}}', or @FILE")
-        })?;
-        let loaded = input::open(&self.file)?;
+        let loaded = input::open(&self.file, &self.source.options(0))?;
+        let context = context(&json, loaded.ruleset.get().dialect())?;
         let (errors, _) = report::count(&loaded.diagnostics);
         if errors > 0 {
             let file = input::name(&self.file);
@@ -130,6 +134,25 @@ impl Eval {
             None => Ok(self.context.clone().into_bytes()),
         }
     }
+}
+
+/// An OpenFeature evaluation context, or for DevCycle's rulesets a user as well.
+fn context(json: &[u8], dialect: Dialect) -> Result<Context<'_>> {
+    const OPENFEATURE: &str = "{\"targetingKey\":\"ada\"}";
+    let members = match serde_json::from_slice(json) {
+        Ok(Value::Map(members)) => Some(members),
+        _ => None,
+    };
+    let named = |name: &str| members.iter().flatten().any(|(member, _)| member == name);
+    if dialect == Dialect::DevCycle && (named("user_id") || !named("targetingKey")) {
+        return parse_user(json).map_err(|error| {
+            anyhow::anyhow!("the context is no user: {error}\n  help: pass a JSON object such as '{{\"user_id\":\"ada\"}}' or '{OPENFEATURE}', or @FILE")
+        });
+    }
+    let Some(members) = members else {
+        bail!("the context is no JSON object\n  help: pass an evaluation context such as '{OPENFEATURE}', or @FILE");
+    };
+    parse_context(members, dialect).context("the context cannot be used")
 }
 
 /// The flags asked for, or all of them.
@@ -221,7 +244,10 @@ fn print_table(flags: &[FlagResult<'_>]) -> io::Result<()> {
             match (flag.variant, &flag.error) {
                 (Some(variant), _) => writeln!(out, "  → variant {variant}")?,
                 (None, Some(error)) => writeln!(out, "  → error: {error}")?,
-                (None, None) => writeln!(out, "  → no rule wants this user: the application's default")?,
+                (None, None) => {
+                    let why = if flag.reason == Reason::Disabled.as_str() { "switched off" } else { "no rule wants this user" };
+                    writeln!(out, "  → {why}: the application's default")?;
+                }
             }
         }
     }

@@ -9,6 +9,7 @@ mod explain;
 mod input;
 mod key;
 mod report;
+mod source;
 mod yaml;
 
 use std::process::ExitCode;

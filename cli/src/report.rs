@@ -6,6 +6,8 @@ use clap::ValueEnum;
 use jackstaff_core::{Diagnostic, Severity};
 use serde::Serialize;
 
+use crate::yaml::Lines;
+
 /// How diagnostics are printed.
 #[derive(Clone, Copy, Default, ValueEnum)]
 pub enum Format {
@@ -21,15 +23,19 @@ pub enum Format {
 pub struct Finding<'d> {
     severity: &'static str,
     path: &'d str,
+    /// Of a source in YAML.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    line: Option<usize>,
     message: &'d str,
     remedy: &'d str,
 }
 
-impl<'d> From<&'d Diagnostic> for Finding<'d> {
-    fn from(diagnostic: &'d Diagnostic) -> Self {
+impl<'d> Finding<'d> {
+    pub fn new(diagnostic: &'d Diagnostic, lines: &Lines) -> Self {
         Self {
             severity: diagnostic.severity.as_str(),
             path: &diagnostic.path,
+            line: lines.find(&diagnostic.path),
             message: &diagnostic.message,
             remedy: &diagnostic.remedy,
         }
@@ -48,9 +54,10 @@ pub fn plural(n: usize, word: &str) -> String {
 }
 
 /// Writes each diagnostic: where, what it means, what to do.
-pub fn write_text(out: &mut dyn Write, file: &str, diagnostics: &[Diagnostic]) -> io::Result<()> {
+pub fn write_text(out: &mut dyn Write, file: &str, diagnostics: &[Diagnostic], lines: &Lines) -> io::Result<()> {
     for diagnostic in diagnostics {
-        writeln!(out, "{}: {file}: {}", diagnostic.severity.as_str(), diagnostic.path)?;
+        let line = lines.find(&diagnostic.path).map(|line| format!(":{line}")).unwrap_or_default();
+        writeln!(out, "{}: {file}{line}: {}", diagnostic.severity.as_str(), diagnostic.path)?;
         writeln!(out, "  {}", diagnostic.message)?;
         writeln!(out, "  help: {}", diagnostic.remedy)?;
     }

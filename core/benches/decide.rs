@@ -4,7 +4,8 @@ mod generate;
 
 use divan::{Bencher, black_box};
 use jackstaff_core::source::devcycle::{Details, parse_user};
-use jackstaff_core::{CompileOptions, NoVisitor, Ruleset, Timestamp, compile};
+use jackstaff_core::source::flagd::parse_context;
+use jackstaff_core::{CompileOptions, Context, Dialect, NoVisitor, Ruleset, Timestamp, Value, compile};
 
 const NOW: Timestamp = Timestamp(1_770_000_000_000);
 const SIZES: [usize; 4] = [10, 100, 1_000, 10_000];
@@ -60,6 +61,42 @@ fn every_decision(bencher: Bencher, features: usize) {
     bencher.bench_local(|| {
         let mut session = ruleset.session(&context, NOW);
         (0..ruleset.decision_count()).filter(|&d| matches!(session.decide(d, &mut NoVisitor), Ok(Some(_)))).count()
+    });
+}
+
+fn flagd_snapshot(flags: usize) -> Vec<u8> {
+    let compiled = compile(generate::flagd::definitions(flags).as_bytes(), &CompileOptions::default()).unwrap();
+    assert_eq!(compiled.diagnostics, []);
+    compiled.snapshot
+}
+
+fn flagd_context() -> Context<'static> {
+    let Value::Map(members) = serde_json::from_str(generate::flagd::CONTEXT).unwrap() else { unreachable!() };
+    parse_context(members, Dialect::Flagd).unwrap()
+}
+
+/// A flagd flag by its key: one of the four kinds of rule.
+#[divan::bench(args = [0, 1, 2, 3])]
+fn one_flagd_flag(bencher: Bencher, kind: usize) {
+    let snapshot = flagd_snapshot(100);
+    let ruleset = Ruleset::open(&snapshot).unwrap();
+    let context = flagd_context();
+    let key = format!("flag-{kind}");
+    bencher.bench_local(|| {
+        let flag = ruleset.find(black_box(&key)).unwrap();
+        ruleset.evaluate(flag, &context, NOW).value.is_some()
+    });
+}
+
+/// All of a hundred flagd flags.
+#[divan::bench]
+fn every_flagd_flag(bencher: Bencher) {
+    let snapshot = flagd_snapshot(100);
+    let ruleset = Ruleset::open(&snapshot).unwrap();
+    let context = flagd_context();
+    bencher.bench_local(|| {
+        let mut session = ruleset.session(black_box(&context), NOW);
+        ruleset.flags().filter(|flag| session.evaluate(*flag, &mut NoVisitor).value.is_some()).count()
     });
 }
 

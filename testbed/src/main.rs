@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use jackstaff_core::source::flagd::Fractional;
 use jackstaff_testbed::deploy::Host;
 use jackstaff_testbed::hosts::{envoy, fastly};
 use jackstaff_testbed::{modules, plugin_reference, stack, vectors};
@@ -21,12 +22,15 @@ struct Arguments {
 enum Command {
     /// Plays test vectors and compares the answers; ends with `N passed, M failed` and exits with 1 if any failed
     #[command(
-        after_help = "Example:\n  cargo testbed vectors --dialect devcycle \\\n    --configs testbed/vectors/devcycle/edges.configs.json \\\n    --cases testbed/vectors/devcycle/edges.jsonl --host all"
+        after_help = "Examples:\n  cargo testbed vectors --dialect devcycle \\\n    --configs testbed/vectors/devcycle/edges.configs.json \\\n    --cases testbed/vectors/devcycle/edges.jsonl --host all\n  cargo testbed vectors --dialect flagd --fractional v3 \\\n    --configs testbed/vectors/flagd/open.sets.json \\\n    --cases testbed/vectors/flagd/open.jsonl\n\nA file that holds both, as flagd's own testbed.json does, is given as both."
     )]
     Vectors {
-        /// The language of the configurations
+        /// The language of the configurations: devcycle or flagd
         #[arg(long, default_value = "devcycle")]
         dialect: String,
+        /// The generation of flagd's `fractional`: v2 or v3
+        #[arg(long, default_value = "v2", value_parser = fractional)]
+        fractional: Fractional,
         /// A JSON object of configurations by id
         #[arg(long, value_name = "FILE")]
         configs: PathBuf,
@@ -55,12 +59,12 @@ enum Command {
 
 fn main() -> Result<ExitCode> {
     match Arguments::parse().command {
-        Command::Vectors { dialect, configs, cases, host, limit } => {
+        Command::Vectors { dialect, fractional, configs, cases, host, limit } => {
             let mut hosts = Vec::new();
             for name in host {
                 hosts.extend(Host::parse(&name)?);
             }
-            let score = vectors::run(&vectors::Options { dialect, configs, cases, hosts, limit })?;
+            let score = vectors::run(&vectors::Options { dialect, fractional, configs, cases, hosts, limit })?;
             Ok(if score.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Build => {
@@ -75,6 +79,10 @@ fn main() -> Result<ExitCode> {
         Command::Install { host } => install(host.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Up(options) => stack::up(&options).map(|()| ExitCode::SUCCESS),
     }
+}
+
+fn fractional(name: &str) -> Result<Fractional, String> {
+    Fractional::from_name(name).ok_or_else(|| format!("there is no generation `{name}` of fractional: use v2 or v3"))
 }
 
 fn install(only: Option<&str>) -> Result<()> {

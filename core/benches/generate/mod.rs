@@ -1,6 +1,8 @@
 //! A DevCycle configuration of any size, for benchmarks: every feature asks an audience, the user's own data and a distribution, and
 //! every fourth has a rollout. The same for the same size, on every machine.
 
+pub mod flagd;
+
 use std::fmt::Write as _;
 
 /// The user that benchmarks decide for.

@@ -6,6 +6,7 @@
 
 #[path = "../../probes/core/src/everything.rs"]
 mod everything;
+mod flagd;
 // The configuration generator of the core's own benchmarks.
 #[path = "../../../core/benches/generate/mod.rs"]
 mod generate;
@@ -41,6 +42,8 @@ fn main() -> Result<()> {
     for features in if quick { &[10, 100][..] } else { &[10, 100, 1_000, 10_000][..] } {
         native::first_decision(*features, effort, now, &mut table)?;
     }
+
+    flagd::decisions(effort, now, if quick { 0.2 } else { 6.0 }, &mut table)?;
 
     println!("{table}");
     for row in table.missed() {

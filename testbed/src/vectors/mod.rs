@@ -3,12 +3,14 @@
 mod compare;
 pub(crate) use compare::differences;
 mod devcycle;
-mod row;
+mod file;
+mod flagd;
 
 use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Result, bail};
+use jackstaff_core::source::flagd::Fractional;
 
 use crate::deploy::Host;
 
@@ -18,8 +20,10 @@ const SHOWN: usize = 5;
 /// What to play.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The dialect of the configurations.
+    /// The dialect of the configurations: `devcycle` or `flagd`.
     pub dialect: String,
+    /// The generation of flagd's `fractional` that is played.
+    pub fractional: Fractional,
     /// A JSON object of configurations by id.
     pub configs: PathBuf,
     /// Rows, a JSON object a line.
@@ -48,21 +52,31 @@ pub struct Failure {
     pub differences: Vec<String>,
 }
 
+/// Vectors of one dialect.
+trait Player {
+    fn rows(&self) -> usize;
+    fn configs(&self) -> usize;
+    /// The rows that `host` answers otherwise than expected.
+    fn play(&self, host: Host) -> Result<Vec<Failure>>;
+}
+
 /// Plays rows on every host asked for, prints what differs and how many passed.
 ///
 /// # Errors
 /// When the files cannot be read, or a host cannot be started.
 pub fn run(options: &Options) -> Result<Score> {
-    if options.dialect != "devcycle" {
-        bail!("there is no dialect `{}`: use devcycle", options.dialect);
-    }
-    let vectors = row::load(&options.configs, &options.cases, options.limit)?;
+    let vectors = match &*options.dialect {
+        "devcycle" => devcycle::load(&options.configs, &options.cases, options.limit)?,
+        "flagd" => flagd::load(&options.configs, &options.cases, options.limit, options.fractional)?,
+        other => bail!("there is no dialect `{other}`: use devcycle or flagd"),
+    };
+    let (rows, configs) = (vectors.rows(), vectors.configs());
     let mut total = Score::default();
     for &host in &options.hosts {
         let started = Instant::now();
-        eprintln!("{}: {} rows over {} configurations…", host.name(), vectors.rows.len(), vectors.configs.len());
-        let failures = devcycle::play(host, &vectors)?;
-        let score = Score { passed: vectors.rows.len() - failures.len(), failed: failures.len() };
+        eprintln!("{}: {rows} rows over {configs} configurations…", host.name());
+        let failures = vectors.play(host)?;
+        let score = Score { passed: rows - failures.len(), failed: failures.len() };
         for failure in failures.iter().take(SHOWN) {
             println!("{} {}", host.name(), failure.row);
             for difference in &failure.differences {
@@ -72,7 +86,7 @@ pub fn run(options: &Options) -> Result<Score> {
         if failures.len() > SHOWN {
             println!("    … and {} more", failures.len() - SHOWN);
         }
-        eprintln!("{}: {} of {} in {:.1?}", host.name(), score.passed, vectors.rows.len(), started.elapsed());
+        eprintln!("{}: {} of {rows} in {:.1?}", host.name(), score.passed, started.elapsed());
         total.passed += score.passed;
         total.failed += score.failed;
     }

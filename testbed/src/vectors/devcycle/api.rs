@@ -10,7 +10,7 @@ use crate::deploy::{ApiDeployment, ApiHost, Host, Key};
 use crate::http_client::{Request, Response};
 use crate::vectors::Failure;
 use crate::vectors::compare::differences;
-use crate::vectors::row::{Expect, Row, Vectors};
+use super::row::{Expect, Row, Vectors};
 
 /// The header in which the API names broken decisions.
 const FAULTS_HEADER: &str = "x-jackstaff-faults";

@@ -13,7 +13,7 @@ use crate::deploy::{FilterDeployment, FilterHost, Host};
 use crate::http_client::Request;
 use crate::vectors::Failure;
 use crate::vectors::compare::differences;
-use crate::vectors::row::{Expect, Row, Vectors};
+use super::row::{Expect, Row, Vectors};
 
 /// The header that carries the user through the filter.
 const CONTEXT_HEADER: &str = "x-jackstaff-context";

@@ -2,19 +2,36 @@
 
 mod api;
 mod filter;
+mod row;
+
+use std::path::Path;
 
 use anyhow::Result;
 use serde_json::Value;
 
-use super::Failure;
-use super::row::{Row, Vectors};
+use super::{Failure, Player};
 use crate::deploy::Host;
+use row::{Row, Vectors};
 
 /// The header that a test configuration takes the time and chosen variants from.
 const TEST_HEADER: &str = "x-jackstaff-test";
 
-pub(super) fn play(host: Host, vectors: &Vectors) -> Result<Vec<Failure>> {
-    if host.serves_api() { api::play(host, vectors) } else { filter::play(host, vectors) }
+pub(super) fn load(configs: &Path, cases: &Path, limit: Option<usize>) -> Result<Box<dyn Player>> {
+    Ok(Box::new(row::load(configs, cases, limit)?))
+}
+
+impl Player for Vectors {
+    fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    fn configs(&self) -> usize {
+        self.configs.len()
+    }
+
+    fn play(&self, host: Host) -> Result<Vec<Failure>> {
+        if host.serves_api() { api::play(host, self) } else { filter::play(host, self) }
+    }
 }
 
 /// Only environments called so may take their time from a request.

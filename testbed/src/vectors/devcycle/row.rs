@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+
+use crate::vectors::file;
 
 /// Configurations and the rows that are played on them.
 pub(super) struct Vectors {
@@ -42,24 +44,9 @@ pub(super) enum Expect {
 }
 
 pub(super) fn load(configs: &Path, cases: &Path, limit: Option<usize>) -> Result<Vectors> {
-    let read = |path: &Path| std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
-    let configs: BTreeMap<String, Box<RawValue>> = serde_json::from_str(&read(configs)?)
-        .with_context(|| format!("{} is no JSON object of configurations", configs.display()))?;
-    let text = read(cases)?;
-    let lines: Vec<(usize, &str)> = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();
-    ensure!(!lines.is_empty(), "{} holds no rows", cases.display());
-    // Evenly, so that a sample covers the file.
-    let step = limit.map_or(1, |limit| lines.len().div_ceil(limit.max(1)));
-    let rows = lines
-        .into_iter()
-        .step_by(step)
-        .map(|(i, line)| row(line, i + 1).with_context(|| format!("{} line {}", cases.display(), i + 1)))
-        .collect::<Result<Vec<_>>>()?;
-    let mut used = BTreeMap::new();
-    for row in &rows {
-        let config = configs.get(&row.config).with_context(|| format!("there is no configuration `{}`", row.config))?;
-        used.entry(row.config.clone()).or_insert_with(|| config.get().to_owned());
-    }
+    let configs = file::configs(configs)?;
+    let rows = file::rows(cases, limit, row)?;
+    let used = file::used(&configs, rows.iter().map(|row| &row.config))?;
     Ok(Vectors { configs: used, rows })
 }
 

@@ -1,9 +1,12 @@
 //! The trace of a decision: what was tested, in which order, and how it went.
 
+mod targeting;
+
 use std::io::{self, Write};
 
-use jackstaff_core::{Comparator, ConditionView, Context, Ruleset, Scope, Test, Value, Visitor};
+use jackstaff_core::{Comparator, ConditionView, Context, ExpressionVisitor, Ruleset, Scope, Test, Value, Visitor};
 use serde::Serialize;
+use targeting::{ExpressionTrace, Expressions};
 
 /// More operands than this are counted, not listed: allow-lists have thousands.
 const MAX_OPERANDS_SHOWN: usize = 8;
@@ -13,6 +16,9 @@ const MAX_OPERANDS_SHOWN: usize = 8;
 pub struct DecisionTrace {
     decision: String,
     rules: Vec<RuleTrace>,
+    /// Where a targeting expression decides.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    targeting: Option<ExpressionTrace>,
 }
 
 /// One rule that was tried. Absent outcomes: a fault ended it before.
@@ -49,11 +55,12 @@ pub struct Tracer<'t> {
     decisions: Vec<DecisionTrace>,
     /// Conditions begun and not yet ended, outermost first.
     open: Vec<ConditionTrace>,
+    expressions: Expressions,
 }
 
 impl<'t> Tracer<'t> {
-    pub const fn new(ruleset: &'t Ruleset<'t>, context: &'t Context<'t>) -> Self {
-        Self { ruleset, context, decisions: Vec::new(), open: Vec::new() }
+    pub fn new(ruleset: &'t Ruleset<'t>, context: &'t Context<'t>) -> Self {
+        Self { ruleset, context, decisions: Vec::new(), open: Vec::new(), expressions: Expressions::default() }
     }
 
     /// All decisions watched, in their order.
@@ -66,6 +73,9 @@ impl<'t> Tracer<'t> {
     fn close_all(&mut self) {
         while let Some(condition) = self.open.pop() {
             self.attach(condition);
+        }
+        if let (Some(targeting), Some(decision)) = (self.expressions.take(), self.decisions.last_mut()) {
+            decision.targeting = Some(targeting);
         }
     }
 
@@ -105,7 +115,7 @@ impl Visitor for Tracer<'_> {
     fn decision_begins(&mut self, decision: u32) {
         self.close_all();
         let key = self.ruleset.decision(decision).map(|d| d.key).unwrap_or_default();
-        self.decisions.push(DecisionTrace { decision: key.to_owned(), rules: Vec::new() });
+        self.decisions.push(DecisionTrace { decision: key.to_owned(), rules: Vec::new(), targeting: None });
     }
 
     fn rule_begins(&mut self, rule: u32) {
@@ -141,6 +151,10 @@ impl Visitor for Tracer<'_> {
             condition.passed = Some(passed);
             self.attach(condition);
         }
+    }
+
+    fn expressions(&mut self) -> Option<&mut dyn ExpressionVisitor> {
+        Some(&mut self.expressions)
     }
 
     fn rule_ends(&mut self, _rule: u32, matched: bool, included: bool) {
@@ -193,6 +207,11 @@ const fn mark(passed: Option<bool>) -> &'static str {
 /// Writes the decisions as an indented outline.
 pub fn write_text(out: &mut dyn Write, decisions: &[DecisionTrace]) -> io::Result<()> {
     for decision in decisions {
+        if let Some(targeting) = &decision.targeting {
+            writeln!(out, "  targeting")?;
+            targeting::write_text(out, targeting, 4)?;
+            continue;
+        }
         writeln!(out, "  decision {}", decision.decision)?;
         for rule in &decision.rules {
             writeln!(out, "    {} rule {}", mark(rule.matched), rule.rule)?;
