@@ -88,6 +88,11 @@ struct FlagResult<'e> {
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<&'static str>,
+    /// What the source says about the flag, where it says anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    metadata: Option<&'e RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     trace: Option<Vec<DecisionTrace>>,
 }
 
@@ -204,14 +209,20 @@ fn evaluate<'e>(
         })
         .transpose()?;
     let choice = decision.choice;
+    let view = ruleset.flag(flag);
     Ok(FlagResult {
-        flag: ruleset.flag(flag).map(|view| view.key).unwrap_or_default(),
+        flag: view.map(|view| view.key).unwrap_or_default(),
         value,
         variant: choice.and_then(|c| ruleset.variant(c.variant)).map(|v| v.key),
         reason: decision.reason.as_str(),
         decision: choice.and_then(|c| ruleset.decision(c.decision)).map(|d| d.key),
         rule: choice.and_then(|c| ruleset.rule(c.rule?)).map(|r| r.id),
         error: decision.fault.map(|fault| fault.to_string()),
+        error_code: decision.fault.map(|fault| fault.error_code().as_str()),
+        metadata: view
+            .map(|view| view.metadata)
+            .filter(|json| *json != "{}")
+            .and_then(|json| serde_json::from_str(json).ok()),
         trace,
     })
 }
@@ -245,7 +256,11 @@ fn print_table(flags: &[FlagResult<'_>]) -> io::Result<()> {
                 (Some(variant), _) => writeln!(out, "  → variant {variant}")?,
                 (None, Some(error)) => writeln!(out, "  → error: {error}")?,
                 (None, None) => {
-                    let why = if flag.reason == Reason::Disabled.as_str() { "switched off" } else { "no rule wants this user" };
+                    let why = if flag.reason == Reason::Disabled.as_str() {
+                        "switched off"
+                    } else {
+                        "no rule wants this user"
+                    };
                     writeln!(out, "  → {why}: the application's default")?;
                 }
             }

@@ -18,8 +18,8 @@ use clap::{Parser, Subcommand};
 
 /// Feature flags, decided at the edge: the tool for rulesets.
 ///
-/// A ruleset is one environment's flags, as DevCycle's config CDN serves them (config/v2/server/KEY.json). Its compiled form is a
-/// snapshot, which the Envoy filter, the Spin app and the Fastly service read in place. Wherever a command takes a ruleset, both will do.
+/// A ruleset is one environment's flags, as DevCycle's config CDN serves them (config/v2/server/KEY.json), or flagd's flag definitions in JSON
+/// or YAML. Its compiled form is a snapshot, which the Envoy filter, the Spin app and the Fastly service read in place. Wherever a command takes a ruleset, both will do.
 #[derive(Parser)]
 #[command(
     name = "jackstaff",

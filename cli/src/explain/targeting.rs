@@ -113,5 +113,9 @@ fn name(expression: &ExpressionTrace) -> String {
 fn value(expression: &ExpressionTrace) -> String {
     let Some(value) = &expression.value else { return "a fault".to_owned() };
     let text = value.get();
-    if text.chars().count() <= MAX_SHOWN { text.to_owned() } else { text.chars().take(MAX_SHOWN).chain(['…']).collect() }
+    if text.chars().count() <= MAX_SHOWN {
+        text.to_owned()
+    } else {
+        text.chars().take(MAX_SHOWN).chain(['…']).collect()
+    }
 }

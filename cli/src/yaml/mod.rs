@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn the_core_schema_decides_what_is_a_string() {
         let yaml = "a: [on, no, 10, 10.0, .5, +1, 0x1F, ~, 'true', true, 1e3, 2024-01-01, 1_000, \"\\u00e9\"]\n1: true\ntrue: x\n";
-        let expected = r#"{"a":["on","no",10,10.0,0.5,1,31,null,"true",true,1e3,"2024-01-01","1_000","é"],"1":true,"true":"x"}"#;
+        let expected =
+            r#"{"a":["on","no",10,10.0,0.5,1,31,null,"true",true,1e3,"2024-01-01","1_000","é"],"1":true,"true":"x"}"#;
         assert_eq!(json(yaml), expected);
         assert_eq!(json("a: !!str 5\nb: |\n  x\n  y\nc:\n"), r#"{"a":"5","b":"x\ny\n","c":null}"#);
     }
@@ -86,7 +87,10 @@ mod tests {
     fn what_json_cannot_say_is_named_with_its_line() {
         for (yaml, expected) in [
             ("a:\n  b: .inf", "line 2, column 6: `.inf` is no number in JSON: write a number, or put it in quotes"),
-            ("a: 010", "line 1, column 4: `010` is 10 to some readers of YAML and 8 to others: drop the leading zeros, or put it in quotes"),
+            (
+                "a: 010",
+                "line 1, column 4: `010` is 10 to some readers of YAML and 8 to others: drop the leading zeros, or put it in quotes",
+            ),
             ("a: 1\nb: 2\na: 3", "line 3, column 1: the key `a` is given twice, at first in line 1: keep one of them"),
             ("? [a]\n: b", "line 1, column 3: a key must be a scalar, not a list or mapping: JSON has no other keys"),
             ("a: !color red", "line 1, column 11: the tag `!color` means nothing here: remove it"),

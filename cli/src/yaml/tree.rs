@@ -98,7 +98,11 @@ pub fn read(yaml: &str) -> Result<Rc<Node>, Error> {
             }
             Event::MappingStart(_, anchor, tag) => {
                 collection_tag(tag.as_deref(), "map").map_err(|message| error(&span.start, message))?;
-                builder.open(anchor, span.start, Content::Map { members: Vec::new(), merged: Vec::new(), key: None })?;
+                builder.open(
+                    anchor,
+                    span.start,
+                    Content::Map { members: Vec::new(), merged: Vec::new(), key: None },
+                )?;
             }
             Event::SequenceEnd | Event::MappingEnd => builder.close()?,
             _ => {}

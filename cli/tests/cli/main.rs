@@ -3,5 +3,6 @@
 mod check;
 mod compile;
 mod eval;
+mod flagd;
 mod key;
 mod program;

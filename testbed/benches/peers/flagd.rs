@@ -61,7 +61,10 @@ pub fn decisions(effort: Effort, now: i64, seconds: f64, table: &mut Table) -> R
     };
     for i in 0..FLAGS {
         let (ours, theirs) = (variant(&ruleset, i, &context, moment)?, figures.variants.get(&format!("flag-{i}")));
-        ensure!(theirs.is_some_and(|theirs| *theirs == ours), "flagd-core gives another variant of flag-{i}: {theirs:?}");
+        ensure!(
+            theirs.is_some_and(|theirs| *theirs == ours),
+            "flagd-core gives another variant of flag-{i}: {theirs:?}"
+        );
     }
     println!("flagd: @openfeature/flagd-core {} in Node {}\n", figures.version, figures.node);
     let peer = "@openfeature/flagd-core 4.0.1 (Node)";
@@ -91,7 +94,8 @@ impl Rules {
                 let logic = engine.compile(targeting(i).as_str()).map_err(|error| anyhow!("datalogic-rs: {error}"))?;
                 let mut data: serde_json::Value = serde_json::from_str(CONTEXT)?;
                 data["$flagd"] = json!({ "flagKey": format!("flag-{i}"), "timestamp": now / 1_000 });
-                let data = ParsedData::from_json(&data.to_string()).map_err(|error| anyhow!("datalogic-rs: {error}"))?;
+                let data =
+                    ParsedData::from_json(&data.to_string()).map_err(|error| anyhow!("datalogic-rs: {error}"))?;
                 Ok((logic, data))
             })
             .collect::<Result<Vec<_>>>()?;
@@ -100,7 +104,8 @@ impl Rules {
 
     fn variant(&self, i: usize) -> Result<String> {
         let (logic, data) = &self.rules[i];
-        let value = self.engine.session().eval(logic, data.value()).map_err(|error| anyhow!("datalogic-rs: {error}"))?;
+        let value =
+            self.engine.session().eval(logic, data.value()).map_err(|error| anyhow!("datalogic-rs: {error}"))?;
         Ok(value.as_str().with_context(|| format!("datalogic-rs gives no variant of flag-{i}"))?.to_owned())
     }
 

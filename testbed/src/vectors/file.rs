@@ -13,7 +13,11 @@ pub(super) fn configs(path: &Path) -> Result<BTreeMap<String, Box<RawValue>>> {
 }
 
 /// Reads each row with its number; with a limit a sample, evenly taken, so that it covers the file.
-pub(super) fn rows<T>(path: &Path, limit: Option<usize>, read_row: impl Fn(&str, usize) -> Result<T>) -> Result<Vec<T>> {
+pub(super) fn rows<T>(
+    path: &Path,
+    limit: Option<usize>,
+    read_row: impl Fn(&str, usize) -> Result<T>,
+) -> Result<Vec<T>> {
     let text = read(path)?;
     let lines: Vec<(usize, &str)> = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).collect();
     ensure!(!lines.is_empty(), "{} holds no rows", path.display());

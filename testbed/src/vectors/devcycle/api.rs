@@ -4,13 +4,13 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use sfv::{BareItem, ListEntry, Parser};
 
+use super::row::{Expect, Row, Vectors};
 use super::{TEST_HEADER, compile, environment, test_header};
 use crate::clock::Clock;
 use crate::deploy::{ApiDeployment, ApiHost, Host, Key};
 use crate::http_client::{Request, Response};
 use crate::vectors::Failure;
 use crate::vectors::compare::differences;
-use super::row::{Expect, Row, Vectors};
 
 /// The header in which the API names broken decisions.
 const FAULTS_HEADER: &str = "x-jackstaff-faults";

@@ -7,13 +7,13 @@ use sfv::{BareItem, Dictionary, ListEntry, Parser};
 use jackstaff_core::source::devcycle::{fault_message, parse_user};
 use jackstaff_core::{FlagValue, NoVisitor, Ruleset, Timestamp};
 
+use super::row::{Expect, Row, Vectors};
 use super::{TEST_HEADER, compile, environment, test_header};
 use crate::clock::Clock;
 use crate::deploy::{FilterDeployment, FilterHost, Host};
 use crate::http_client::Request;
 use crate::vectors::Failure;
 use crate::vectors::compare::differences;
-use super::row::{Expect, Row, Vectors};
 
 /// The header that carries the user through the filter.
 const CONTEXT_HEADER: &str = "x-jackstaff-context";

@@ -60,7 +60,13 @@ impl Answer {
     }
 
     fn error(code: &str) -> Self {
-        Self { value: None, variant: None, reason: "ERROR".to_owned(), error_code: Some(code.to_owned()), metadata: json!({}) }
+        Self {
+            value: None,
+            variant: None,
+            reason: "ERROR".to_owned(),
+            error_code: Some(code.to_owned()),
+            metadata: json!({}),
+        }
     }
 
     /// What the caller makes of it: a value of another type than the one asked for is an error.
