@@ -1,6 +1,8 @@
 //! The HTTP API: from a request to an endpoint, and every answer that is the same for all of them.
 
+mod admission;
 pub mod devcycle;
+mod ofrep;
 mod reply;
 
 use bytes::Bytes;
@@ -16,9 +18,12 @@ use reply::{Refusal, empty, json};
 /// Adapters read at most one byte more than this and pass on what they have.
 pub const MAX_BODY_BYTES: usize = 262_144;
 
-/// The methods that a browser may use from elsewhere, and the headers it sends with them (facts 5.6).
+/// The methods that a browser may use from elsewhere, and the headers that DevCycle's and OFREP's clients send with them.
 const CORS_METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PATCH");
-const CORS_HEADERS: HeaderValue = HeaderValue::from_static("authorization, content-type");
+const CORS_HEADERS: HeaderValue =
+    HeaderValue::from_static("authorization, content-type, x-api-key, if-none-match, flagd-selector");
+/// The headers of an answer that it may read.
+const CORS_EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Retry-After, X-Flags-Status, X-Jackstaff-Faults");
 /// A day: Chromium keeps it for two hours at most, Firefox for a day.
 const CORS_MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
@@ -27,13 +32,14 @@ const CORS_MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 enum Endpoint {
     Health,
     DevCycle(devcycle::Endpoint),
+    Ofrep(ofrep::Endpoint),
 }
 
 impl Endpoint {
     fn methods(&self) -> &'static [Method] {
         match self {
             Self::Health => &[Method::GET, Method::HEAD],
-            Self::DevCycle(_) => &[Method::POST],
+            Self::DevCycle(_) | Self::Ofrep(_) => &[Method::POST],
         }
     }
 
@@ -49,6 +55,9 @@ impl Endpoint {
 
 /// The endpoint of `path`. SDKs join their base address and the path as text, so slashes may be doubled or trail.
 fn endpoint(path: &str) -> Option<Endpoint> {
+    if let Some(endpoint) = ofrep::endpoint(path) {
+        return Some(Endpoint::Ofrep(endpoint));
+    }
     let mut parts = path.split('/').filter(|part| !part.is_empty());
     let endpoint = match (parts.next()?, parts.next()) {
         ("healthz", None) => return Some(Endpoint::Health),
@@ -73,9 +82,10 @@ pub async fn handle<P: Platform>(service: &Service<P>, request: Request<Bytes>) 
     let mut response = route(service, &head, &body).await.unwrap_or_else(Refusal::into_response);
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, CORS_EXPOSED);
     if head.method == Method::HEAD {
         *response.body_mut() = Bytes::new();
-    } else if response.status() != StatusCode::NO_CONTENT {
+    } else if !matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
         let length = HeaderValue::from(response.body().len());
         response.headers_mut().insert(header::CONTENT_LENGTH, length);
     }
@@ -86,7 +96,8 @@ async fn route<P: Platform>(service: &Service<P>, head: &Parts, body: &Bytes) ->
     let endpoint = endpoint(head.uri.path()).ok_or_else(|| {
         Refusal::new(
             StatusCode::NOT_FOUND,
-            "no such endpoint: there are POST /v1/variables, /v1/variables/{key}, /v1/features, and GET /healthz",
+            "no such endpoint: there are POST /ofrep/v1/evaluate/flags, /ofrep/v1/evaluate/flags/{key}, /v1/variables, /v1/variables/{key}, \
+             /v1/features, and GET /healthz",
         )
     })?;
     if head.method == Method::OPTIONS {
@@ -100,6 +111,7 @@ async fn route<P: Platform>(service: &Service<P>, head: &Parts, body: &Bytes) ->
     match endpoint {
         Endpoint::Health => Ok(json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned())),
         Endpoint::DevCycle(endpoint) => devcycle::answer(service, &endpoint, head, body).await,
+        Endpoint::Ofrep(endpoint) => Ok(ofrep::answer(service, &endpoint, head, body).await),
     }
 }
 

@@ -4,6 +4,9 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jackstaff_core::write_json_string;
 
+/// Says how current the ruleset is that the answer was decided on.
+pub(crate) const STATUS: HeaderName = HeaderName::from_static("x-flags-status");
+
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
@@ -36,6 +39,13 @@ impl Refusal {
     pub(crate) fn with_header(mut self, name: HeaderName, value: &str) -> Self {
         self.headers.extend(HeaderValue::from_str(value).map(|value| (name, value)));
         self
+    }
+
+    /// In another form than DevCycle's: `body` makes JSON of the status and the message.
+    pub(crate) fn into_response_with(self, body: impl FnOnce(StatusCode, &str) -> String) -> Response<Bytes> {
+        let mut response = json(self.status, body(self.status, &self.message));
+        response.headers_mut().extend(self.headers);
+        response
     }
 
     pub(crate) fn into_response(self) -> Response<Bytes> {

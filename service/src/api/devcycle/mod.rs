@@ -5,23 +5,19 @@ mod faults;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
 use jackstaff_core::source::devcycle::parse_user;
 use jackstaff_core::source::repair_surrogates;
 use jackstaff_core::{Context, Ruleset, Timestamp};
 
-use super::MAX_BODY_BYTES;
-use super::reply::{Refusal, json};
-use crate::auth::{KeyKind, authorize};
-use crate::config::{Config, RATE_LIMIT};
+use super::admission::admit;
+use super::reply::{Refusal, STATUS, json};
+use crate::auth::KeyKind;
 use crate::flag_header;
-use crate::injector::TestControl;
 use crate::platform::Platform;
 use crate::ruleset_supply::Supplied;
 use crate::service::Service;
 
-/// Says how current the ruleset is that the answer was decided on.
-const STATUS: HeaderName = HeaderName::from_static("x-flags-status");
 /// Names the features that could not be decided.
 const FAULTS: HeaderName = HeaderName::from_static("x-jackstaff-faults");
 
@@ -42,36 +38,11 @@ pub(super) async fn answer<P: Platform>(
     head: &Parts,
     body: &Bytes,
 ) -> Result<Response<Bytes>, Refusal> {
-    let config =
-        service.config().await.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    let key = authorize(&config.keys, head, &[KeyKind::Server])
-        .map_err(|denied| Refusal::new(StatusCode::UNAUTHORIZED, denied.to_string()))?;
-    service.count(&config, key.digest).map_err(|seconds| {
-        let message = format!("this key has reached the limit of the setting `{RATE_LIMIT}`: ask again in {seconds} s");
-        Refusal::new(StatusCode::TOO_MANY_REQUESTS, message).with_header(header::RETRY_AFTER, &seconds.to_string())
-    })?;
-    if body.len() > MAX_BODY_BYTES {
-        let message = format!("the body is larger than {MAX_BODY_BYTES} bytes: send fewer or shorter attributes");
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
-    }
-    let test = test_control(&config, head)?;
+    let admitted = admit(service, head, body, &[KeyKind::Server], false).await?;
     let user = repair_surrogates(body);
     let user = parse_user(&user).map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
-    let supplied = service.ruleset(&key.environment, config.ruleset_cache_ms).await.map_err(|error| {
-        let message = format!("there is no ruleset for the environment `{}`: {error}", key.environment);
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)
-    })?;
-    let now = test.now.unwrap_or_else(|| service.platform().now());
-    Ok(decide(endpoint, &supplied, &user, now, &test.overrides()))
-}
-
-fn test_control<'h>(config: &Config, head: &'h Parts) -> Result<TestControl<'h>, Refusal> {
-    let Some((name, value)) = config.test_header.as_ref().and_then(|name| Some((name, head.headers.get(name)?))) else {
-        return Ok(TestControl::default());
-    };
-    TestControl::parse(value.as_bytes()).map_err(|error| {
-        Refusal::new(StatusCode::BAD_REQUEST, format!("the test header `{name}` cannot be used: {error}"))
-    })
+    let supplied = admitted.ruleset(service).await?;
+    Ok(decide(endpoint, &supplied, &user, admitted.now(service), &admitted.test.overrides()))
 }
 
 fn decide(

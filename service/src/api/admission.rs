@@ -1,0 +1,80 @@
+//! What every deciding endpoint asks first: who is it, may they, and what do they decide on.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{StatusCode, header};
+use jackstaff_core::Timestamp;
+
+use super::MAX_BODY_BYTES;
+use super::reply::Refusal;
+use crate::auth::{Denied, KeyKind, authorize};
+use crate::config::{Config, RATE_LIMIT};
+use crate::injector::TestControl;
+use crate::platform::Platform;
+use crate::ruleset_supply::Supplied;
+use crate::service::Service;
+
+/// Against this the limit of requests counts those who need no key.
+const NOBODY: [u8; 32] = [0; 32];
+
+/// A request that may be answered.
+pub(super) struct Admitted<'h> {
+    config: Arc<Config>,
+    environment: String,
+    /// What the test facility says about this request.
+    pub(super) test: TestControl<'h>,
+}
+
+impl Admitted<'_> {
+    /// The ruleset to decide on.
+    pub(super) async fn ruleset<P: Platform>(&self, service: &Service<P>) -> Result<Supplied, Refusal> {
+        service.ruleset(&self.environment, self.config.ruleset_cache_ms).await.map_err(|error| {
+            let message = format!("there is no ruleset for the environment `{}`: {error}", self.environment);
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)
+        })
+    }
+
+    /// The time to decide at.
+    pub(super) fn now<P: Platform>(&self, service: &Service<P>) -> Timestamp {
+        self.test.now.unwrap_or_else(|| service.platform().now())
+    }
+}
+
+/// Admits a request that shows a key of one of the kinds `wanted`; one that shows none where the endpoint may be `open` and the settings
+/// name an environment for those.
+pub(super) async fn admit<'h, P: Platform>(
+    service: &Service<P>,
+    head: &'h Parts,
+    body: &Bytes,
+    wanted: &'static [KeyKind],
+    open: bool,
+) -> Result<Admitted<'h>, Refusal> {
+    let config =
+        service.config().await.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    let (environment, digest) = match (authorize(&config.keys, head, wanted), &config.open_environment) {
+        (Ok(key), _) => (key.environment.clone(), key.digest),
+        (Err(Denied::Absent), Some(environment)) if open => (environment.clone(), NOBODY),
+        (Err(denied), _) => return Err(Refusal::new(StatusCode::UNAUTHORIZED, denied.to_string())),
+    };
+    service.count(&config, digest).map_err(|seconds| {
+        let message = format!("this key has reached the limit of the setting `{RATE_LIMIT}`: ask again in {seconds} s");
+        Refusal::new(StatusCode::TOO_MANY_REQUESTS, message).with_header(header::RETRY_AFTER, &seconds.to_string())
+    })?;
+    if body.len() > MAX_BODY_BYTES {
+        let message = format!("the body is larger than {MAX_BODY_BYTES} bytes: send fewer or shorter attributes");
+        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
+    }
+    let test = test_control(&config, head)?;
+    Ok(Admitted { config, environment, test })
+}
+
+fn test_control<'h>(config: &Config, head: &'h Parts) -> Result<TestControl<'h>, Refusal> {
+    let Some((name, value)) = config.test_header.as_ref().and_then(|name| Some((name, head.headers.get(name)?))) else {
+        return Ok(TestControl::default());
+    };
+    TestControl::parse(value.as_bytes()).map_err(|error| {
+        Refusal::new(StatusCode::BAD_REQUEST, format!("the test header `{name}` cannot be used: {error}"))
+    })
+}
