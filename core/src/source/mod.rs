@@ -3,8 +3,11 @@
 pub mod devcycle;
 pub mod flagd;
 mod raw;
+mod read;
 
 use std::borrow::Cow;
+
+pub use read::{Misread, read};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::snapshot::{Builder, Dialect, digest};

@@ -11,6 +11,7 @@ pub mod schema;
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jackstaff_core::source::{Misread, read};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -145,28 +146,18 @@ impl<'a> FilterConfig<'a> {
                 "give the configuration as a google.protobuf.StringValue that holds a JSON object",
             )]);
         }
-        let mut input = serde_json::Deserializer::from_slice(json);
-        let mut config: Self =
-            serde_path_to_error::deserialize(&mut input).map_err(|error| vec![unreadable(&error)])?;
-        input.end().map_err(|error| {
-            vec![ConfigError::new("$", error.to_string(), "remove what stands behind the JSON object")]
-        })?;
+        let mut config: Self = read(json).map_err(|misread| vec![unreadable(misread)])?;
         config.normalise();
         let errors = config.check();
         if errors.is_empty() { Ok(config) } else { Err(errors) }
     }
 }
 
-fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> ConfigError {
-    let path = error.path().to_string();
-    let path = match path.as_str() {
-        "." | "?" => "$".to_owned(),
-        path => format!("$.{path}"),
-    };
-    let message = error.inner().to_string();
+fn unreadable(Misread { path, message }: Misread) -> ConfigError {
     let remedy = match nearest::suggestion(&message) {
         Some(name) => format!("write `{name}`, if that is what is meant, or remove it"),
         None if message.starts_with("unknown") => "remove it or correct its spelling".to_owned(),
+        None if message.starts_with("trailing") => "remove what stands behind the JSON object".to_owned(),
         None => "correct this value".to_owned(),
     };
     ConfigError::new(path, message, remedy)

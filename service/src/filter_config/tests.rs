@@ -50,7 +50,7 @@ fn what_cannot_be_read_is_named() {
     assert_eq!(paths(r#"{"flagz":[]}"#), ["$.flagz"]);
     assert_eq!(paths(r#"{"flags":[1]}"#), ["$.flags[0]"]);
     assert_eq!(paths(r#"{"identity":[{"anonymous":{"max_age":"1"}}]}"#), ["$.identity[0].anonymous.max_age"]);
-    assert_eq!(paths(r#"{"identity":[{"jwt":"sub"}]}"#), ["$.identity[0]"]);
+    assert_eq!(paths(r#"{"identity":[{"jwt":"sub"}]}"#), ["$.identity[0].jwt"]);
     assert_eq!(paths(r#"{"attributes":[{"header":"a"}]}"#), ["$.attributes[0]"]);
 }
 

@@ -19,6 +19,7 @@ use std::collections::HashMap;
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::snapshot::layout::{Condition, Flag, NONE, Range, Text};
 use crate::snapshot::{Builder, Dialect, ValueKind};
+use crate::source::read;
 use crate::value::Value;
 
 /// Compiles a configuration into `builder`.
@@ -26,11 +27,11 @@ use crate::value::Value;
 /// # Errors
 /// Where the document as a whole is no DevCycle configuration.
 pub(crate) fn lower(json: &[u8], builder: &mut Builder, diagnostics: &mut Diagnostics) -> Result<(), Vec<Diagnostic>> {
-    let config = wire::parse::<wire::Config<'_>>(json).map_err(|(path, message)| {
+    let config = read::<wire::Config<'_>>(json).map_err(|misread| {
         vec![Diagnostic {
             severity: Severity::Error,
-            path,
-            message: format!("not a DevCycle configuration: {message}"),
+            path: misread.path,
+            message: format!("not a DevCycle configuration: {}", misread.message),
             remedy: "pass the JSON that DevCycle's config CDN serves for a server key (config/v2/server/<key>.json)"
                 .to_owned(),
         }]

@@ -8,6 +8,7 @@ use serde::de::Deserializer;
 use serde_json::value::RawValue;
 
 use crate::source::raw::Members;
+use crate::source::{Misread, read};
 use crate::value::{Text, Value};
 
 /// A part of the document: what it says, or why it cannot be read.
@@ -144,24 +145,14 @@ impl<'de: 'd, 'd> Deserialize<'de> for Variable<'d> {
     }
 }
 
-/// Reads `json` as `T`, or says where and why not.
-pub(super) fn parse<'d, T: Deserialize<'d>>(json: &'d [u8]) -> Result<T, (String, String)> {
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let path = error.path().to_string();
-        let path = if path == "." { "$".to_owned() } else { format!("$.{path}").replace(".[", "[") };
-        (path, error.into_inner().to_string())
-    })?;
-    deserializer.end().map_err(|error| ("$".to_owned(), error.to_string()))?;
-    Ok(parsed)
+fn part<'d, T: Deserialize<'d>>(raw: &'d RawValue) -> Part<'d, T> {
+    read(raw.get().as_bytes()).map_err(|misread| unreadable(raw, misread))
 }
 
-fn part<'d, T: Deserialize<'d>>(raw: &'d RawValue) -> Part<'d, T> {
-    parse(raw.get().as_bytes()).map_err(|(path, message)| {
-        // Lines and columns count within the part: of no use to the reader, who has the path.
-        let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-        Unreadable { path, message, value: serde_json::from_str(raw.get()).unwrap_or(Value::Null) }
-    })
+fn unreadable(raw: &RawValue, Misread { path, message }: Misread) -> Unreadable<'_> {
+    // Lines and columns count within the part: of no use to the reader, who has the path.
+    let message = message.split(" at line ").next().unwrap_or_default().to_owned();
+    Unreadable { path, message, value: serde_json::from_str(raw.get()).unwrap_or(Value::Null) }
 }
 
 fn parts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<Part<'de, T>>, D::Error> {
