@@ -16,6 +16,8 @@ pub const OVERRIDE: &str = "JACKSTAFF_MODULES";
 
 /// The cargo profile of the modules, in the workspace's manifest.
 const PROFILE: &str = "module";
+/// That of modules with a fault built in. Its own, so that they never take the place of the delivered ones.
+const FAULTY_PROFILE: &str = "faulty-module";
 
 /// A module of this workspace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,10 +34,14 @@ pub enum Module {
     ProbeFastly,
     /// The core by itself, for benchmarks.
     ProbeCore,
+    /// Envoy filters that do next to nothing, for benchmarks.
+    ProbeFilter,
+    /// The Envoy filter with a trap that a request springs by the header `x-jackstaff-trap`.
+    FaultyFilter,
 }
 
 /// How many there are.
-const COUNT: usize = 6;
+const COUNT: usize = 8;
 
 impl Module {
     /// The three that are delivered.
@@ -44,19 +50,25 @@ impl Module {
     /// The package that it is built from.
     pub const fn package(self) -> &'static str {
         match self {
-            Self::Filter => "jackstaff-filter",
+            Self::Filter | Self::FaultyFilter => "jackstaff-filter",
             Self::Spin => "jackstaff-spin",
             Self::Fastly => "jackstaff-fastly",
             Self::ProbeSpin => "jackstaff-probe-spin",
             Self::ProbeFastly => "jackstaff-probe-fastly",
             Self::ProbeCore => "jackstaff-probe-core",
+            Self::ProbeFilter => "jackstaff-probe-filter",
         }
     }
 
     /// The target that its platform asks for.
     pub const fn target(self) -> &'static str {
         match self {
-            Self::Filter | Self::Fastly | Self::ProbeFastly | Self::ProbeCore => "wasm32-wasip1",
+            Self::Filter
+            | Self::FaultyFilter
+            | Self::ProbeFilter
+            | Self::Fastly
+            | Self::ProbeFastly
+            | Self::ProbeCore => "wasm32-wasip1",
             Self::Spin | Self::ProbeSpin => "wasm32-wasip2",
         }
     }
@@ -64,21 +76,30 @@ impl Module {
     /// The file name that cargo gives it: Fastly's are programs, the others libraries.
     pub const fn file_name(self) -> &'static str {
         match self {
-            Self::Filter => "jackstaff_filter.wasm",
+            Self::Filter | Self::FaultyFilter => "jackstaff_filter.wasm",
             Self::Spin => "jackstaff_spin.wasm",
             Self::Fastly => "jackstaff-fastly.wasm",
             Self::ProbeSpin => "jackstaff_probe_spin.wasm",
             Self::ProbeFastly => "jackstaff-probe-fastly.wasm",
             Self::ProbeCore => "jackstaff_probe_core.wasm",
+            Self::ProbeFilter => "jackstaff_probe_filter.wasm",
         }
     }
 
     /// The largest size it may have, in bytes (1 KB is 1,000 bytes). A probe's is its platform's: it holds nothing but the platform.
     pub const fn budget(self) -> u64 {
         match self {
-            Self::Filter | Self::ProbeCore => 500_000,
+            Self::Filter | Self::FaultyFilter | Self::ProbeFilter | Self::ProbeCore => 500_000,
             Self::Spin | Self::ProbeSpin => 700_000,
             Self::Fastly | Self::ProbeFastly => 1_000_000,
+        }
+    }
+
+    /// The profile that it is built in, and the features that its package has then.
+    const fn build_as(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::FaultyFilter => (FAULTY_PROFILE, &["--features", "trap"]),
+            _ => (PROFILE, &[]),
         }
     }
 
@@ -108,20 +129,22 @@ impl Module {
         let _lock = FileLock::acquire(&target_dir.join("jackstaff-modules.lock"), "the build of the modules")?;
         install_target(self.target())?;
         let (package, target) = (self.package(), self.target());
+        let (profile, features) = self.build_as();
         eprintln!("testbed: building {package} for {target} …");
         let build = cargo()
-            .args(["build", "--profile", PROFILE, "--package", package, "--target", target])
+            .args(["build", "--profile", profile, "--package", package, "--target", target])
+            .args(features)
             .stdin(Stdio::null())
             .output()
             .context("cannot run cargo")?;
         if !build.status.success() {
             bail!(
-                "{package} does not build for {target} ({}). Repeat it with: cargo build --profile {PROFILE} --package {package} --target {target}\n{}",
+                "{package} does not build for {target} ({}). Repeat it with: cargo build --profile {profile} --package {package} --target {target}\n{}",
                 build.status,
                 String::from_utf8_lossy(&build.stderr)
             );
         }
-        let path = target_dir.join(target).join(PROFILE).join(self.file_name());
+        let path = target_dir.join(target).join(profile).join(self.file_name());
         if !path.is_file() {
             bail!(
                 "cargo built {package} and there is no {}: has the package another crate type or name?",

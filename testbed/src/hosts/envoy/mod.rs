@@ -35,11 +35,18 @@ impl Envoy {
     /// the error.
     pub fn start(options: &EnvoyOptions) -> Result<Self> {
         ensure!(options.wasm.is_file(), "there is no filter module at {}", options.wasm.display());
+        Self::start_bootstrap(&options.bootstrap(), options.concurrency, &[])
+    }
+
+    /// Starts Envoy with a bootstrap of one's own, such as one whose listeners come from elsewhere, and further command line arguments.
+    ///
+    /// # Errors
+    /// As for [`Envoy::start`].
+    pub fn start_bootstrap(bootstrap: &serde_json::Value, concurrency: u32, arguments: &[&str]) -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let path = dir.path().join("bootstrap.json");
-        fs::write(&path, options.bootstrap().to_string())?;
-        let process = Process::start(dir, &path, options.concurrency, Path::new("."))?;
-        Self::of(process)
+        fs::write(&path, bootstrap.to_string())?;
+        Self::of(Process::start(dir, &path, concurrency, Path::new("."), arguments)?)
     }
 
     /// Starts Envoy with a bootstrap file of any kind, in the directory `current` that relative paths in it start from. Each of the
@@ -57,7 +64,7 @@ impl Envoy {
         let name = bootstrap.file_name().with_context(|| format!("{} is no file", bootstrap.display()))?;
         let path = dir.path().join(name);
         fs::write(&path, replaced(bootstrap, replacements)?)?;
-        let process = Process::start(dir, &path, concurrency, current)?;
+        let process = Process::start(dir, &path, concurrency, current, &[])?;
         Self::of(process)
     }
 

@@ -34,7 +34,14 @@ pub(super) struct Process {
 
 impl Process {
     /// Starts Envoy in the directory `current` with a bootstrap file that the caller has put into `dir`, and waits until it serves.
-    pub(super) fn start(dir: TempDir, bootstrap: &Path, concurrency: u32, current: &Path) -> Result<Self> {
+    /// `arguments` are added to those of its command line.
+    pub(super) fn start(
+        dir: TempDir,
+        bootstrap: &Path,
+        concurrency: u32,
+        current: &Path,
+        arguments: &[&str],
+    ) -> Result<Self> {
         let program = install::program()?;
         let log = dir.path().join("envoy.log");
         let admin_path = dir.path().join("admin-address");
@@ -47,6 +54,7 @@ impl Process {
             .args(["--disable-hot-restart", "--log-level", "warning", "--component-log-level", "wasm:info"])
             .arg("--admin-address-path")
             .arg(&admin_path)
+            .args(arguments)
             .stdin(Stdio::null())
             .stdout(File::create(dir.path().join("stdout"))?)
             .stderr(File::create(&log)?);
