@@ -1,6 +1,6 @@
 //! Jackstaff beside what people use today, in one run: one table of ratios with the design's budgets.
 //!
-//!     cargo bench -p jackstaff-testbed --bench peers [-- --quick]
+//!     cargo bench -p jackstaff-testbed --features peers --bench peers [-- --quick]
 //!
 //! Every pair must agree on its answers before it is timed. A missed budget is marked and does not fail the run: machines differ.
 
