@@ -7,6 +7,8 @@
 
 use std::ptr;
 
+use bytes::Bytes;
+use http::Response;
 use proxy_wasm::types::{BufferType, LogLevel, MapType};
 
 /// Every other status is a failure, also those that no version of the ABI names yet: so it is a number here, not the SDK's enum.
@@ -17,6 +19,16 @@ unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_add_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
     fn proxy_replace_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
@@ -61,6 +73,50 @@ pub(crate) fn plugin_configuration() -> Option<Vec<u8>> {
         NOT_FOUND => Some(Vec::new()),
         _ => None,
     }
+}
+
+/// What has come of the request's body, as far as `most` bytes; empty where there is none.
+pub(crate) fn request_body(most: usize) -> Vec<u8> {
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the host writes a pointer and a size to where these point.
+    let status =
+        unsafe { proxy_get_buffer_bytes(BufferType::HttpRequestBody as u32, 0, most, &raw mut data, &raw mut size) };
+    // SAFETY: the host has just allocated it.
+    if status == OK { unsafe { take(data, size) } } else { Vec::new() }
+}
+
+/// What access logs show as the response's details.
+const DETAILS: &str = "jackstaff_api";
+/// No gRPC status: the HTTP status says all.
+const NO_GRPC_STATUS: i32 = -1;
+
+/// Answers the request in the application's place. Where the host refuses, the answer has begun already or the client is gone.
+pub(crate) fn reply(response: &Response<Bytes>) {
+    // The form of header maps below.
+    let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+    let pairs = || response.headers().iter().map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()]);
+    let mut map = number(pairs().count()).to_vec();
+    for part in pairs().flatten() {
+        map.extend_from_slice(&number(part.len()));
+    }
+    for part in pairs().flatten() {
+        map.extend_from_slice(part);
+        map.push(0);
+    }
+    let (status, body) = (u32::from(response.status().as_u16()), response.body());
+    // SAFETY: the pointers and sizes are those of live slices.
+    unsafe {
+        proxy_send_local_response(
+            status,
+            DETAILS.as_ptr(),
+            DETAILS.len(),
+            body.as_ptr(),
+            body.len(),
+            map.as_ptr(),
+            map.len(),
+            NO_GRPC_STATUS,
+        )
+    };
 }
 
 /// Milliseconds since 1970; 0 where the host has no clock.

@@ -1,6 +1,6 @@
 //! The Envoy filter: decides flags for every request and puts them into its headers.
 //!
-//! What it decides and writes is [`jackstaff_service::injector`]'s; here is what proxy-wasm forces on it. One VM serves several plugin
+//! What it decides and writes is [`jackstaff_service::injector`]'s, and what it answers by itself [`jackstaff_service::filter_api`]'s; here is what proxy-wasm forces on it. One VM serves several plugin
 //! configurations, so all state lies in the root context of each. Nothing here may trap: a trap costs every request of the worker until
 //! Envoy has loaded the module again.
 
@@ -14,6 +14,7 @@
 )]
 
 mod host;
+mod platform;
 mod request;
 mod root;
 

@@ -2,21 +2,41 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use jackstaff_service::filter_api::FilterApi;
+use jackstaff_service::filter_config::{ConfigError, FilterConfig};
 use jackstaff_service::injector::Injector;
+use jackstaff_service::ruleset_supply::Supply;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 
 use crate::host;
+use crate::platform::EnvoyPlatform;
 use crate::request::Request;
 
-/// What requests of one configuration share. A worker runs one callback at a time, so the borrow always succeeds.
-pub(crate) type Shared = Rc<RefCell<Injector>>;
+/// What requests of one configuration share.
+pub(crate) struct Plugin {
+    /// A worker runs one callback at a time, so the borrow always succeeds.
+    pub(crate) injector: RefCell<Injector>,
+    /// The HTTP API, where it is asked for.
+    pub(crate) api: Option<FilterApi<EnvoyPlatform>>,
+}
+
+impl Plugin {
+    fn new(config: &[u8]) -> Result<(Self, Vec<String>), Vec<ConfigError>> {
+        let config = FilterConfig::parse(config)?;
+        let (injector, notices) = Injector::new(&config)?;
+        let supply = Arc::new(injector.ruleset().map_or_else(Supply::default, Supply::given));
+        let api = FilterApi::new(&config, supply, EnvoyPlatform::new)?;
+        Ok((Self { injector: RefCell::new(injector), api }, notices))
+    }
+}
 
 /// The root context.
 #[derive(Default)]
 pub(crate) struct Root {
-    injector: Option<Shared>,
+    plugin: Option<Rc<Plugin>>,
 }
 
 impl Context for Root {}
@@ -27,14 +47,16 @@ impl RootContext for Root {
             host::log(LogLevel::Error, "jackstaff: the host does not hand over the plugin configuration");
             return false;
         };
-        match Injector::new(&config) {
-            Ok((injector, notices)) => {
+        match Plugin::new(&config) {
+            Ok((plugin, notices)) => {
                 for notice in notices {
                     host::log(LogLevel::Warn, &format!("jackstaff: {notice}"));
                 }
+                let injector = plugin.injector.borrow();
                 let flags = injector.flags().map_or("no ruleset".to_owned(), |flags| format!("{flags} flags"));
                 host::log(LogLevel::Info, &format!("jackstaff: configured with {flags}, {}", injector.usual_status()));
-                self.injector = Some(Rc::new(RefCell::new(injector)));
+                drop(injector);
+                self.plugin = Some(Rc::new(plugin));
                 true
             }
             Err(errors) => {
@@ -51,6 +73,6 @@ impl RootContext for Root {
     }
 
     fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Request::new(self.injector.clone())))
+        Some(Box::new(Request::new(self.plugin.clone())))
     }
 }

@@ -16,6 +16,7 @@ pub mod api;
 pub mod auth;
 pub mod config;
 pub mod executor;
+pub mod filter_api;
 pub mod filter_config;
 pub mod flag_header;
 pub mod identity;

@@ -18,12 +18,20 @@ const CONFIG_CACHE_MS: i64 = 60_000;
 pub struct Service<P> {
     platform: P,
     config: Mutex<Option<(Timestamp, Arc<Config>)>>,
-    /// By environment. As many as the keys name.
-    supplies: Mutex<BTreeMap<String, Arc<Supply>>>,
+    rulesets: Rulesets,
     limiter: Limiter,
 }
 
-/// Both maps stay whole whatever happens: every change is one assignment.
+/// Where rulesets come from.
+#[derive(Debug)]
+enum Rulesets {
+    /// The platform's key-value store, by environment: as many as the keys name.
+    Store(Mutex<BTreeMap<String, Arc<Supply>>>),
+    /// Somebody else keeps the ruleset of this one environment up to date.
+    Given(String, Arc<Supply>),
+}
+
+/// What is locked stays whole whatever happens: every change is one assignment.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -31,7 +39,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<P: Platform> Service<P> {
     /// A service on `platform` that has read nothing yet.
     pub const fn new(platform: P) -> Self {
-        Self { platform, config: Mutex::new(None), supplies: Mutex::new(BTreeMap::new()), limiter: Limiter::new() }
+        Self { platform, config: Mutex::new(None), rulesets: Rulesets::Store(Mutex::new(BTreeMap::new())), limiter: Limiter::new() }
+    }
+
+    /// A service that decides on the ruleset in `supply`, which somebody else fills, and on no other.
+    pub const fn with_ruleset(platform: P, environment: String, supply: Arc<Supply>) -> Self {
+        Self { platform, config: Mutex::new(None), rulesets: Rulesets::Given(environment, supply), limiter: Limiter::new() }
     }
 
     /// The platform.
@@ -77,11 +90,15 @@ impl<P: Platform> Service<P> {
     /// # Errors
     /// Where none was ever loaded.
     pub(crate) async fn ruleset(&self, environment: &str, cache_ms: i64) -> Result<Supplied, Unsupplied> {
-        let supply = {
-            let mut supplies = lock(&self.supplies);
-            match supplies.get(environment) {
-                Some(supply) => supply.clone(),
-                None => supplies.entry(environment.to_owned()).or_default().clone(),
+        let supply = match &self.rulesets {
+            Rulesets::Given(own, supply) if own == environment => return supply.current(self.platform.now()),
+            Rulesets::Given(own, _) => return Err(Unsupplied(format!("here is only the one of `{own}`"))),
+            Rulesets::Store(supplies) => {
+                let mut supplies = lock(supplies);
+                match supplies.get(environment) {
+                    Some(supply) => supply.clone(),
+                    None => supplies.entry(environment.to_owned()).or_default().clone(),
+                }
             }
         };
         supply.get(&self.platform, environment, cache_ms).await

@@ -25,6 +25,9 @@ const ENVIRONMENT: &str = "demo";
 /// The demo's server key. It opens nothing but the demo.
 const SERVER_KEY: &str = "dvc_server_demo";
 
+/// Where the filter serves the API.
+const API_PREFIX: &str = "/flags";
+
 /// Where to listen. 0 takes any free port.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
@@ -74,7 +77,7 @@ pub fn up(options: &Options) -> Result<()> {
     step("starting the Spin host");
     let deployment = |port: u16| ApiDeployment {
         rulesets: [(ENVIRONMENT.to_owned(), ruleset.clone())].into(),
-        keys: vec![Key { key: SERVER_KEY.to_owned(), kind: "server".to_owned(), environment: ENVIRONMENT.to_owned() }],
+        keys: demo_keys(),
         listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         ..ApiDeployment::default()
     };
@@ -91,6 +94,10 @@ pub fn up(options: &Options) -> Result<()> {
     wait_for_interrupt()?;
     eprintln!("stopping");
     Ok(())
+}
+
+fn demo_keys() -> Vec<Key> {
+    vec![Key { key: SERVER_KEY.to_owned(), kind: "server".to_owned(), environment: ENVIRONMENT.to_owned() }]
 }
 
 fn step(what: &str) {
@@ -111,11 +118,14 @@ fn check(ruleset: &[u8]) -> Result<()> {
 /// A plugin configuration for trying things out, with the ruleset given. (`configs/envoy/envoy.yaml` is the one to copy.)
 fn plugin(ruleset: &[u8]) -> Value {
     let ruleset = serde_json::from_slice(ruleset).unwrap_or_else(|_| Value::from(BASE64.encode(ruleset)));
+    let keys = ApiDeployment { keys: demo_keys(), ..ApiDeployment::default() }.key_entries();
     json!({
         "ruleset": ruleset,
         "identity": [{ "header": "x-user-id" }, { "cookie": "uid" }, { "anonymous": { "cookie": "jackstaff_id", "secure": false } }],
         "attributes": [{ "header": "x-stars", "name": "stars", "scope": "custom", "type": "number" }],
         "per_flag_headers": { "checkout": "x-flag-checkout" },
+        "environment": ENVIRONMENT,
+        "api": { "prefix": API_PREFIX, "keys": keys },
     })
 }
 
@@ -158,11 +168,15 @@ fn through_filter(filter: &Mutex<FilterHost>, seen: &Seen) -> Reply {
     };
     match passed {
         Ok(passed) => {
-            let headers = passed.upstream.unwrap_or_default();
-            let seen = Seen { headers, ..seen.clone() };
             let text = |(name, value): (String, Vec<u8>)| (name, crate::upstream::to_text(&value));
             let headers = passed.response.headers.into_iter().map(text).collect();
-            Reply { status: 200, headers, body: seen.to_json().to_string().into_bytes() }
+            match passed.upstream {
+                Some(upstream) => {
+                    let seen = Seen { headers: upstream, ..seen.clone() };
+                    Reply { status: 200, headers, body: seen.to_json().to_string().into_bytes() }
+                }
+                None => Reply { status: passed.response.status, headers, body: passed.response.body },
+            }
         }
         Err(error) => Reply { status: 500, headers: Vec::new(), body: format!("{error:#}").into_bytes() },
     }
@@ -176,14 +190,15 @@ fn print_addresses(spin: &ApiHost, fastly: Option<&ApiHost>, proxy: &Proxy) -> R
     if let Some(address) = fastly.and_then(ApiHost::address) {
         writeln!(out, "  {:<20} http://{address}", "Fastly (Viceroy)")?;
     }
-    let api = |address: SocketAddr| {
+    let api = |address: SocketAddr, prefix: &str| {
         format!(
-            "curl -s http://{address}/v1/variables/platinum -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"user_id\":\"ada\",\"customData\":{{\"stars\":120}}}}'"
+            "curl -s http://{address}{prefix}/v1/variables/platinum -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"user_id\":\"ada\",\"customData\":{{\"stars\":120}}}}'"
         )
     };
     writeln!(out, "\nTry:\n\n  curl -s http://{}/ -H 'x-user-id: ada' -H 'x-stars: 120'", proxy.address())?;
+    writeln!(out, "\n  {}", api(proxy.address(), API_PREFIX))?;
     for address in [spin.address(), fastly.and_then(ApiHost::address)].into_iter().flatten() {
-        writeln!(out, "\n  {}", api(address))?;
+        writeln!(out, "\n  {}", api(address, ""))?;
     }
     writeln!(out, "\nCtrl-C stops everything.")?;
     out.flush()?;

@@ -12,7 +12,8 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use crate::percent::{self, Plus};
 use crate::platform::Platform;
 use crate::service::Service;
-use reply::{Refusal, empty, json};
+pub(crate) use reply::Refusal;
+use reply::{empty, json};
 
 /// A user with the 1,000 attributes that the core takes fits in several times over; Fastly allows 50 ms of computing for a request.
 /// Adapters read at most one byte more than this and pass on what they have.

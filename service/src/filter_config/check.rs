@@ -59,6 +59,7 @@ impl FilterConfig<'_> {
     pub(super) fn check(&self) -> Vec<ConfigError> {
         let mut errors = Vec::new();
         self.check_names(&mut errors);
+        self.check_api(&mut errors);
         for (at, source) in self.identity.iter().enumerate() {
             source.check(&format!("$.identity[{at}]"), &mut errors);
         }

@@ -3,6 +3,7 @@
 //! What it says is checked here, once, so that a request meets no surprise. Unknown members are refused: a misspelt one would otherwise be
 //! a setting that silently does nothing.
 
+mod api;
 mod check;
 mod nearest;
 #[cfg(feature = "schema")]
@@ -15,6 +16,7 @@ use jackstaff_core::source::{Misread, read};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+pub use self::api::ApiConfig;
 use crate::identity::{Attribute, ContextHeader, Source};
 
 /// The byte budget of the flag header unless the configuration says otherwise: half of the 8 KB that common servers allow all headers
@@ -51,8 +53,11 @@ pub struct FilterConfig<'a> {
     pub variants: bool,
     /// The byte budget of the flag header.
     pub max_header_bytes: usize,
-    /// The name of the environment that this ruleset belongs to. Only the test facility needs it.
+    /// The name of the environment that this ruleset belongs to. Only the API and the test facility need it.
     pub environment: Option<String>,
+    /// The HTTP API, served by the filter itself to the application beside it. Without this, requests are not looked at for it.
+    #[serde(borrow)]
+    pub api: Option<ApiConfig<'a>>,
     /// A header that sets the clock and picks variants, for tests. Only allowed in an environment whose name starts with `test`.
     pub test: Option<TestHeader>,
 }
@@ -70,6 +75,7 @@ impl Default for FilterConfig<'_> {
             variants: false,
             max_header_bytes: DEFAULT_HEADER_BYTES,
             environment: None,
+            api: None,
             test: None,
         }
     }

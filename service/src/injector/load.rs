@@ -1,5 +1,7 @@
 //! From a checked configuration to a ruleset that is ready to decide.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jackstaff_core::{CompileOptions, Diagnostic, FlagIndex, Ruleset, SharedRuleset, compile, is_snapshot};
@@ -32,7 +34,7 @@ pub(super) fn load(config: &FilterConfig<'_>, notices: &mut Vec<String>) -> Resu
         notices.push(format!("warning at $.ruleset: {more} more (`jackstaff check` shows all)"));
     }
     let status = flag_header::status(Freshness::Fresh, ruleset.get(), AGE);
-    Ok(Some(Loaded { ruleset, header, status }))
+    Ok(Some(Loaded { ruleset: Arc::new(ruleset), header, status }))
 }
 
 fn open(source: &RawValue, notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<ConfigError>> {

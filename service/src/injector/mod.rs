@@ -5,6 +5,7 @@ mod load;
 mod test_control;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use jackstaff_core::{Context, SharedRuleset, Timestamp, source::devcycle};
 
@@ -43,7 +44,7 @@ pub struct Injector {
 
 #[derive(Debug)]
 struct Loaded {
-    ruleset: SharedRuleset,
+    ruleset: Arc<SharedRuleset>,
     header: FlagHeader,
     status: String,
 }
@@ -53,10 +54,9 @@ impl Injector {
     ///
     /// # Errors
     /// Where the configuration cannot be used; the one before should then stay.
-    pub fn new(config: &[u8]) -> Result<(Self, Vec<String>), Vec<ConfigError>> {
-        let config = FilterConfig::parse(config)?;
+    pub fn new(config: &FilterConfig<'_>) -> Result<(Self, Vec<String>), Vec<ConfigError>> {
         let mut notices = Vec::new();
-        let loaded = load::load(&config, &mut notices)?;
+        let loaded = load::load(config, &mut notices)?;
         let names = [&config.headers.flags, &config.headers.key, &config.headers.status];
         let guard = Guard::new(
             names
@@ -69,14 +69,20 @@ impl Injector {
         let injector = Self {
             loaded,
             guard,
-            identity: config.identity,
-            attributes: config.attributes,
-            context: config.context,
-            names: config.headers,
-            test: config.test.map(|test| test.header),
+            identity: config.identity.clone(),
+            attributes: config.attributes.clone(),
+            context: config.context.clone(),
+            names: config.headers.clone(),
+            test: config.test.as_ref().map(|test| test.header.clone()),
             status: String::new(),
         };
         Ok((injector, notices))
+    }
+
+    /// The ruleset, if there is one.
+    #[must_use]
+    pub fn ruleset(&self) -> Option<Arc<SharedRuleset>> {
+        self.loaded.as_ref().map(|loaded| loaded.ruleset.clone())
     }
 
     /// How many flags the ruleset has, or nothing without a ruleset.

@@ -12,6 +12,10 @@ const RULESET: &str = r#"{"project":{"_id":"p","key":"p","settings":{}},"environ
       "configuration":{"_id":"c2","targets":[{"_id":"t2","_audience":{"_id":"a2","filters":{"operator":"or","filters":[
         {"type":"user","subType":"user_id","comparator":"=","values":["u-1"]},{"type":"user","subType":"country","comparator":"=","values":["CA"]}]}},"distribution":[{"_variation":"id","percentage":1}]}]}}]}"#;
 
+fn parse(config: &[u8]) -> Result<(Injector, Vec<String>), Vec<ConfigError>> {
+    Injector::new(&FilterConfig::parse(config)?)
+}
+
 #[derive(Default)]
 struct Request {
     headers: Vec<(String, Vec<u8>)>,
@@ -42,7 +46,7 @@ impl Request {
 }
 
 fn injector(rest: &str) -> Injector {
-    let (injector, notices) = Injector::new(format!(r#"{{"ruleset":{RULESET}{rest}}}"#).as_bytes()).unwrap();
+    let (injector, notices) = parse(format!(r#"{{"ruleset":{RULESET}{rest}}}"#).as_bytes()).unwrap();
     assert_eq!(notices, [""; 0]);
     injector
 }
@@ -85,7 +89,7 @@ fn forged_headers_go_in_every_spelling_with_and_without_a_ruleset() {
     let names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["x-other", "x-flags-key", "x-flags-status"]);
     assert_eq!(request.removals, 5, "one for each spelling");
-    let (mut none, notices) = Injector::new(b"").unwrap();
+    let (mut none, notices) = parse(b"").unwrap();
     assert_eq!(notices.len(), 1);
     let (request, _) = send(&mut none, &forged);
     assert_eq!(request.headers, [("x-other".into(), b"stays".to_vec()), ("x-flags-status".into(), b"none".to_vec())]);
@@ -150,7 +154,7 @@ fn a_snapshot_in_base64_is_a_ruleset_too() {
     )
     .unwrap();
     let encode = |bytes: &[u8]| base64::engine::general_purpose::STANDARD.encode(bytes);
-    let with = |text: String| Injector::new(format!(r#"{{"ruleset":"{text}"}}"#).as_bytes());
+    let with = |text: String| parse(format!(r#"{{"ruleset":"{text}"}}"#).as_bytes());
     assert_eq!(with(encode(&compiled.snapshot)).unwrap().0.usual_status(), "fresh;rev=\"12\";age=0");
     assert_eq!(with(encode(RULESET.as_bytes())).unwrap().0.flags(), Some(2));
     let mut damaged = compiled.snapshot;
@@ -163,11 +167,11 @@ fn a_snapshot_in_base64_is_a_ruleset_too() {
 #[test]
 fn what_is_odd_is_told_and_a_ruleset_of_nonsense_refused() {
     let odd = format!(r#"{{"ruleset":{RULESET},"flags":["nav","gone"],"per_flag_headers":{{"gone":"x-g"}}}}"#);
-    let (injector, notices) = Injector::new(odd.as_bytes()).unwrap();
+    let (injector, notices) = parse(odd.as_bytes()).unwrap();
     assert_eq!(injector.flags(), Some(2));
     assert_eq!(notices.len(), 2, "{notices:?}");
     assert!(notices[0].contains("$.flags[1]") && notices[1].contains("$.per_flag_headers.gone"), "{notices:?}");
     for bad in ["7", "[]", "{}", "{\"project\":1}"] {
-        Injector::new(format!(r#"{{"ruleset":{bad}}}"#).as_bytes()).unwrap_err();
+        parse(format!(r#"{{"ruleset":{bad}}}"#).as_bytes()).unwrap_err();
     }
 }

@@ -69,11 +69,29 @@ struct Current {
     ruleset: Arc<SharedRuleset>,
     /// Of the bytes in the store.
     fingerprint: u64,
-    /// When the store last had it.
-    confirmed: Timestamp,
+    /// When the store last had it; for ever where it did not come from a store.
+    confirmed: Option<Timestamp>,
 }
 
 impl Supply {
+    /// Holds a ruleset that came with the settings: there is nothing that it could lag behind.
+    #[must_use]
+    pub fn given(ruleset: Arc<SharedRuleset>) -> Self {
+        let current = Some(Current { ruleset, fingerprint: 0, confirmed: None });
+        Self { state: Mutex::new(State { current, ..State::default() }) }
+    }
+
+    /// The ruleset at hand, without asking anybody.
+    ///
+    /// # Errors
+    /// Where there is none.
+    pub fn current(&self, now: Timestamp) -> Result<Supplied, Unsupplied> {
+        let state = self.lock();
+        state.supplied(now).ok_or_else(|| {
+            Unsupplied(state.failure.clone().unwrap_or_else(|| "none is configured, and none has arrived".to_owned()))
+        })
+    }
+
     /// The ruleset of `environment`: the one at hand where the store was asked within `cache_ms`, else the one in the store, else the last
     /// good one.
     ///
@@ -147,11 +165,11 @@ impl Supply {
                 match candidate {
                     Candidate::Same => {
                         if let Some(current) = &mut state.current {
-                            current.confirmed = now;
+                            current.confirmed = Some(now);
                         }
                     }
                     Candidate::New { ruleset, fingerprint } => {
-                        state.current = Some(Current { ruleset, fingerprint, confirmed: now });
+                        state.current = Some(Current { ruleset, fingerprint, confirmed: Some(now) });
                     }
                 }
             }
@@ -169,7 +187,7 @@ impl Supply {
 impl State {
     fn supplied(&self, now: Timestamp) -> Option<Supplied> {
         let current = self.current.as_ref()?;
-        let age = now.0.saturating_sub(current.confirmed.0).max(0) / 1_000;
+        let age = current.confirmed.map_or(0, |confirmed| now.0.saturating_sub(confirmed.0).max(0) / 1_000);
         Some(Supplied {
             ruleset: current.ruleset.clone(),
             freshness: if self.failure.is_none() { Freshness::Fresh } else { Freshness::Stale },

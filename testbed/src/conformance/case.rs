@@ -52,6 +52,10 @@ pub(super) struct ApiCase {
     /// There is no store.
     #[serde(default)]
     pub no_store: bool,
+    /// The filter looks at its settings when it gets them, and must refuse these, with these words in its log. The others answer as
+    /// the requests expect.
+    #[serde(default)]
+    pub refused: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -28,12 +28,14 @@ pub fn play(case: &Case, host: Host) -> Result<Option<Vec<String>>> {
         }
         None => Clock::system(),
     };
-    let differences = match (&case.api, &case.filter) {
-        (Some(api), _) if host.serves_api() => play_api(case, api, host, clock)?,
-        (_, Some(filter)) if !host.serves_api() => play_filter(case, filter, host, clock)?,
-        _ => return Ok(None),
-    };
-    Ok(Some(differences))
+    let mut played = None;
+    if let Some(api) = &case.api {
+        played = Some(play_api(case, api, host, clock.clone())?);
+    }
+    if let Some(filter) = case.filter.as_ref().filter(|_| host.injects()) {
+        played.get_or_insert_default().extend(play_filter(case, filter, host, clock)?);
+    }
+    Ok(played)
 }
 
 fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<String>> {
@@ -53,7 +55,11 @@ fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<
             environment: entry.environment.clone(),
         });
     }
-    let mut service = ApiHost::start(host, &deployment)?;
+    let started = ApiHost::start(host, &deployment);
+    if let Some(words) = api.refused.as_ref().filter(|_| host.injects()) {
+        return Ok(refused(words, started.err()));
+    }
+    let mut service = started?;
     let played = exchanges(case, |request| Ok(Passed { upstream: None, response: service.send(request)? }));
     played.with_context(|| service.log())
 }
@@ -62,15 +68,20 @@ fn play_filter(case: &Case, filter: &FilterCase, host: Host, clock: Clock) -> Re
     let deployment = FilterDeployment { plugins: BTreeMap::from([(PLUGIN.to_owned(), plugin(case, filter)?)]), clock };
     let started = FilterHost::start(host, &deployment);
     if let Some(words) = &filter.refused {
-        return match started {
-            Ok(_) => Ok(vec!["the configuration was accepted".to_owned()]),
-            Err(error) if format!("{error:#}").contains(words) => Ok(Vec::new()),
-            Err(error) => Ok(vec![format!("expected {words:?} in the refusal, got {error:#}")]),
-        };
+        return Ok(refused(words, started.err()));
     }
     let mut running = started?;
     let played = exchanges(case, |request| running.send(PLUGIN, request));
     played.with_context(|| running.log())
+}
+
+/// Where a refusal differs from what is expected.
+fn refused(words: &str, error: Option<anyhow::Error>) -> Vec<String> {
+    match error {
+        None => vec!["the configuration was accepted".to_owned()],
+        Some(error) if format!("{error:#}").contains(words) => Vec::new(),
+        Some(error) => vec![format!("expected {words:?} in the refusal, got {error:#}")],
+    }
 }
 
 /// The plugin configuration, with the ruleset that it names put in as it is written.

@@ -1,9 +1,9 @@
-//! The HTTP API: the service natively, on Spin and on Fastly.
+//! The HTTP API on every host.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use jackstaff_service::store_key;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -16,6 +16,7 @@ use crate::http_client::{Client, Request, Response};
 use crate::modules::Module;
 
 use super::native::Native;
+use super::sidecar::Sidecar;
 
 /// The name of the stores on Fastly.
 const FASTLY_STORE: &str = "jackstaff";
@@ -60,8 +61,12 @@ impl ApiDeployment {
     /// The `keys` setting: hashes, not keys.
     #[must_use]
     pub fn keys_setting(&self) -> String {
-        let entries: Vec<serde_json::Value> = self
-            .keys
+        serde_json::Value::from(self.key_entries()).to_string()
+    }
+
+    /// The entries of that setting.
+    pub(crate) fn key_entries(&self) -> Vec<serde_json::Value> {
+        self.keys
             .iter()
             .map(|key| {
                 let mut sha256 = String::new();
@@ -71,8 +76,7 @@ impl ApiDeployment {
                 }
                 json!({"sha256": sha256, "kind": key.kind, "environment": key.environment})
             })
-            .collect();
-        serde_json::Value::from(entries).to_string()
+            .collect()
     }
 
     /// The key-value store's content.
@@ -107,6 +111,8 @@ pub enum ApiHost {
     Spin(SpinHost, Client),
     /// In Viceroy.
     Fastly(FastlyHost, Client),
+    /// In the filter, on wasmtime or in Envoy.
+    Sidecar(Sidecar),
 }
 
 impl ApiHost {
@@ -166,7 +172,7 @@ impl ApiHost {
                 let client = Client::new(host.address());
                 Ok(Self::Fastly(host, client))
             }
-            _ => bail!("{} serves no API", host.name()),
+            Host::Filter | Host::Envoy => Sidecar::start(host, deployment).map(Self::Sidecar),
         }
     }
 
@@ -178,6 +184,7 @@ impl ApiHost {
         match self {
             Self::Native(native) => native.send(request),
             Self::Spin(_, client) | Self::Fastly(_, client) => client.send(request),
+            Self::Sidecar(sidecar) => sidecar.send(request),
         }
     }
 
@@ -185,7 +192,7 @@ impl ApiHost {
     #[must_use]
     pub fn address(&self) -> Option<std::net::SocketAddr> {
         match self {
-            Self::Native(_) => None,
+            Self::Native(_) | Self::Sidecar(_) => None,
             Self::Spin(host, _) => Some(host.address()),
             Self::Fastly(host, _) => Some(host.address()),
         }
@@ -193,11 +200,12 @@ impl ApiHost {
 
     /// What the host and the service logged, for failures to show.
     #[must_use]
-    pub fn log(&self) -> String {
+    pub fn log(&mut self) -> String {
         match self {
             Self::Native(_) => String::new(),
             Self::Spin(host, _) => host.log(),
             Self::Fastly(host, _) => host.log(),
+            Self::Sidecar(sidecar) => sidecar.log(),
         }
     }
 }

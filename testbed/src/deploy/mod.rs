@@ -3,6 +3,7 @@
 mod api;
 mod filter;
 mod native;
+mod sidecar;
 
 use anyhow::{Result, bail};
 
@@ -54,10 +55,10 @@ impl Host {
         }
     }
 
-    /// Whether it serves the HTTP API (the others inject headers).
+    /// Whether it injects headers into requests. All of them serve the HTTP API.
     #[must_use]
-    pub const fn serves_api(self) -> bool {
-        matches!(self, Self::Native | Self::Spin | Self::Fastly)
+    pub const fn injects(self) -> bool {
+        matches!(self, Self::Filter | Self::Envoy)
     }
 
     /// Whether a test sets its clock from outside. The others take the time from a header which only a test configuration trusts.

@@ -1,0 +1,73 @@
+//! The HTTP API inside of the filter, as a plugin configuration asks for it.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::{ConfigError, FilterConfig};
+use crate::config;
+
+/// The HTTP API, served by the filter itself to the application beside it.
+#[derive(Debug, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct ApiConfig<'a> {
+    /// The path below which it is served, such as `/flags`: `/flags/v1/variables` is then `/v1/variables` of the API. No such request
+    /// reaches the application.
+    pub prefix: String,
+    /// Who may ask: a list of the entries that `jackstaff key` prints. They name `environment`, which must be given too.
+    #[serde(borrow, default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<BTreeMap<String, String>>>"))]
+    pub keys: Option<&'a RawValue>,
+    /// Whether OFREP answers whoever shows no key too. Such a caller can read every flag's value for every user.
+    #[serde(default)]
+    pub open: bool,
+    /// How many requests a key may make, as for the setting `rate_limit` elsewhere; no limit when absent.
+    #[serde(borrow, default)]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<BTreeMap<String, f64>>"))]
+    pub rate_limit: Option<&'a RawValue>,
+}
+
+impl FilterConfig<'_> {
+    /// The settings of the API, by the names by which the service asks for them; nothing where the API is not asked for.
+    pub(crate) fn api_settings(&self) -> Option<BTreeMap<&'static str, String>> {
+        let api = self.api.as_ref()?;
+        let keys = api.keys.map_or("[]", RawValue::get);
+        let mut settings = BTreeMap::from([(config::KEYS, keys.to_owned())]);
+        if api.open {
+            settings.insert(config::OPEN_ENVIRONMENT, self.environment.clone().unwrap_or_default());
+        }
+        if let Some(limit) = api.rate_limit {
+            settings.insert(config::RATE_LIMIT, limit.get().to_owned());
+        }
+        if let Some(test) = &self.test {
+            let mut json = r#"{"header":"#.to_owned();
+            jackstaff_core::write_json_string(&test.header, &mut json);
+            json.push('}');
+            settings.insert(config::TEST, json);
+        }
+        Some(settings)
+    }
+
+    pub(super) fn check_api(&self, errors: &mut Vec<ConfigError>) {
+        let Some(api) = &self.api else { return };
+        // What a path may hold as it is (RFC 3986, section 3.3). Nothing is decoded to compare it.
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%".contains(&byte);
+        let segments = api.prefix.strip_prefix('/').unwrap_or_default();
+        if segments.is_empty() || segments.split('/').any(|part| part.is_empty() || !part.bytes().all(legal)) {
+            errors.push(ConfigError::new(
+                "$.api.prefix",
+                format!("`{}` is no path below which something can be served", api.prefix),
+                "begin with `/` and end without, as in `/flags`",
+            ));
+        }
+        if self.environment.is_none() {
+            errors.push(ConfigError::new(
+                "$.environment",
+                "is absent, though `api` is set",
+                "name the environment of the ruleset, as the keys name theirs",
+            ));
+        }
+    }
+}

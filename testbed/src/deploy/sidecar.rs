@@ -1,0 +1,79 @@
+//! The HTTP API inside of the filter.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context as _, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::{ApiDeployment, FilterDeployment, FilterHost, Host};
+use crate::http_client::{Request, Response};
+
+/// Where the API is served.
+const PREFIX: &str = "/sidecar";
+
+/// A filter with one plugin for each environment, as a sidecar has only its application's.
+pub struct Sidecar {
+    filter: FilterHost,
+    /// Keys with their environments.
+    keys: Vec<(String, String)>,
+    /// Where requests go that show no key.
+    usual: String,
+}
+
+impl Sidecar {
+    pub(super) fn start(host: Host, deployment: &ApiDeployment) -> Result<Self> {
+        let named = deployment.keys.iter().map(|key| &key.environment);
+        let environments: BTreeSet<&String> = deployment.rulesets.keys().chain(named).collect();
+        let mut filter = FilterDeployment { clock: deployment.clock.clone(), ..FilterDeployment::default() };
+        for environment in &environments {
+            filter.plugins.insert((*environment).clone(), plugin(deployment, environment)?);
+        }
+        // The first with a ruleset: without a key none is opened anyway.
+        let usual = deployment.rulesets.keys().next().or(environments.first().copied());
+        Ok(Self {
+            filter: FilterHost::start(host, &filter)?,
+            keys: deployment.keys.iter().map(|key| (key.key.clone(), key.environment.clone())).collect(),
+            usual: usual.context("there is neither a ruleset nor a key, so no environment to serve")?.clone(),
+        })
+    }
+
+    pub(super) fn send(&mut self, request: &Request) -> Result<Response> {
+        let request = Request { target: [PREFIX.as_bytes(), &request.target].concat(), ..request.clone() };
+        let shown = |key: &str| {
+            let within = |text: &[u8]| text.windows(key.len()).any(|part| part == key.as_bytes());
+            within(&request.target) || request.headers.iter().any(|(_, value)| within(value))
+        };
+        // A key may begin with another.
+        let key = self.keys.iter().filter(|(key, _)| shown(key)).max_by_key(|(key, _)| key.len());
+        let environment = key.map_or(&self.usual, |(_, environment)| environment);
+        let passed = self.filter.send(environment, &request)?;
+        anyhow::ensure!(passed.upstream.is_none(), "a request to the API went on to the application");
+        Ok(passed.response)
+    }
+
+    pub(super) fn log(&mut self) -> String {
+        self.filter.log()
+    }
+}
+
+fn plugin(deployment: &ApiDeployment, environment: &str) -> Result<String> {
+    let mut plugin = json!({
+        "environment": environment,
+        "identity": [{ "header": "x-user-id" }, { "anonymous": {} }],
+        "api": { "prefix": PREFIX, "keys": deployment.key_entries() },
+    });
+    if !deployment.test.is_empty() {
+        plugin["test"] = serde_json::from_str(&deployment.test)?;
+    }
+    let Some(ruleset) = deployment.rulesets.get(environment).filter(|_| !deployment.no_store) else {
+        return Ok(plugin.to_string());
+    };
+    // A source goes in as it is written, a snapshot in base64.
+    let ruleset = match std::str::from_utf8(ruleset) {
+        Ok(source) if source.trim_start().starts_with('{') => source.to_owned(),
+        _ => Value::from(STANDARD.encode(ruleset)).to_string(),
+    };
+    Ok(format!(r#"{{"ruleset":{ruleset},{}"#, plugin.to_string().trim_start_matches('{')))
+}
