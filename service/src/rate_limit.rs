@@ -14,6 +14,7 @@ const MAX_SECONDS: u32 = 86_400;
 
 /// So many requests in so many seconds, all at once or spread over them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
     /// How many; 0 refuses all.

@@ -39,12 +39,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl<P: Platform> Service<P> {
     /// A service on `platform` that has read nothing yet.
     pub const fn new(platform: P) -> Self {
-        Self { platform, config: Mutex::new(None), rulesets: Rulesets::Store(Mutex::new(BTreeMap::new())), limiter: Limiter::new() }
+        Self {
+            platform,
+            config: Mutex::new(None),
+            rulesets: Rulesets::Store(Mutex::new(BTreeMap::new())),
+            limiter: Limiter::new(),
+        }
     }
 
     /// A service that decides on the ruleset in `supply`, which somebody else fills, and on no other.
     pub const fn with_ruleset(platform: P, environment: String, supply: Arc<Supply>) -> Self {
-        Self { platform, config: Mutex::new(None), rulesets: Rulesets::Given(environment, supply), limiter: Limiter::new() }
+        Self {
+            platform,
+            config: Mutex::new(None),
+            rulesets: Rulesets::Given(environment, supply),
+            limiter: Limiter::new(),
+        }
     }
 
     /// The platform.

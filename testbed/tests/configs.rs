@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::hosts::ready;
+use jackstaff_service::filter_config::FilterConfig;
 use jackstaff_service::injector::Injector;
 use jackstaff_testbed::deploy::Host;
 use jackstaff_testbed::hosts::envoy;
@@ -81,7 +82,7 @@ fn every_plugin_configuration_is_one_the_filter_takes() {
     let mut kinds = Vec::new();
     for (file, manifest) in manifests() {
         for config in plugin_configs(&manifest) {
-            let (_, notices) = Injector::new(config.to_string().as_bytes())
+            let (_, notices) = Injector::new(&FilterConfig::parse(config.to_string().as_bytes()).unwrap())
                 .unwrap_or_else(|errors| panic!("{}: {errors:?}", file.display()));
             let unexpected: Vec<_> = notices.iter().filter(|notice| !notice.contains("$.ruleset: absent")).collect();
             assert!(unexpected.is_empty(), "{}: {unexpected:?}", file.display());

@@ -154,7 +154,10 @@ fn paths_and_methods() {
     let response = send(&service, Request::options("/v1/variables/a"), "");
     assert_eq!(response.status(), 204);
     assert_eq!(header(&response, "access-control-allow-origin"), "*");
-    assert_eq!(header(&response, "access-control-allow-headers"), "authorization, content-type, x-api-key, if-none-match, flagd-selector");
+    assert_eq!(
+        header(&response, "access-control-allow-headers"),
+        "authorization, content-type, x-api-key, if-none-match, flagd-selector"
+    );
     assert_eq!(header(&response, "access-control-allow-methods"), "GET, POST, PATCH");
     // Without settings, without a store.
     let bare = Service::new(MemoryPlatform::default());

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use super::{ConfigError, FilterConfig};
 use crate::config;
+use crate::rate_limit::RateLimit;
 
 /// The HTTP API, served by the filter itself to the application beside it.
 #[derive(Debug, Deserialize)]
@@ -23,10 +24,9 @@ pub struct ApiConfig<'a> {
     /// Whether OFREP answers whoever shows no key too. Such a caller can read every flag's value for every user.
     #[serde(default)]
     pub open: bool,
-    /// How many requests a key may make, as for the setting `rate_limit` elsewhere; no limit when absent.
-    #[serde(borrow, default)]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<BTreeMap<String, f64>>"))]
-    pub rate_limit: Option<&'a RawValue>,
+    /// How many requests a key may make of one worker; no limit when absent.
+    #[serde(default)]
+    pub rate_limit: Option<RateLimit>,
 }
 
 impl FilterConfig<'_> {
@@ -39,7 +39,8 @@ impl FilterConfig<'_> {
             settings.insert(config::OPEN_ENVIRONMENT, self.environment.clone().unwrap_or_default());
         }
         if let Some(limit) = api.rate_limit {
-            settings.insert(config::RATE_LIMIT, limit.get().to_owned());
+            let text = format!(r#"{{"requests":{},"seconds":{}}}"#, limit.requests, limit.seconds);
+            settings.insert(config::RATE_LIMIT, text);
         }
         if let Some(test) = &self.test {
             let mut json = r#"{"header":"#.to_owned();

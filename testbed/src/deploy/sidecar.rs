@@ -30,8 +30,9 @@ impl Sidecar {
         for environment in &environments {
             filter.plugins.insert((*environment).clone(), plugin(deployment, environment)?);
         }
-        // The first with a ruleset: without a key none is opened anyway.
-        let usual = deployment.rulesets.keys().next().or(environments.first().copied());
+        // The first with a ruleset, where none is open: without a key it opens nothing anyway.
+        let open = Some(&deployment.open_environment).filter(|open| !open.is_empty());
+        let usual = open.or(deployment.rulesets.keys().next()).or(environments.first().copied());
         Ok(Self {
             filter: FilterHost::start(host, &filter)?,
             keys: deployment.keys.iter().map(|key| (key.key.clone(), key.environment.clone())).collect(),
@@ -67,6 +68,10 @@ fn plugin(deployment: &ApiDeployment, environment: &str) -> Result<String> {
     if !deployment.test.is_empty() {
         plugin["test"] = serde_json::from_str(&deployment.test)?;
     }
+    if !deployment.rate_limit.is_empty() {
+        plugin["api"]["rate_limit"] = serde_json::from_str(&deployment.rate_limit)?;
+    }
+    plugin["api"]["open"] = (deployment.open_environment == environment).into();
     let Some(ruleset) = deployment.rulesets.get(environment).filter(|_| !deployment.no_store) else {
         return Ok(plugin.to_string());
     };
