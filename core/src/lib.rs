@@ -39,8 +39,8 @@ mod value;
 pub use context::{Context, MAX_ATTRIBUTES, Scope};
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluate::{
-    Choice, Comparator, ConditionView, Decision, ErrorCode, ExpressionView, ExpressionVisitor, Fault, FaultKind,
-    MAX_DEPTH, MAX_STEPS, NoVisitor, Operator, Overrides, Reason, Session, Test, Visitor,
+    ByHand, Choice, Comparator, ConditionView, Decision, ErrorCode, ExpressionView, ExpressionVisitor, Fault,
+    FaultKind, MAX_DEPTH, MAX_STEPS, NoVisitor, Operator, Overrides, Reason, Session, Test, Visitor,
 };
 pub use hash::{Murmur3, murmur3};
 pub use snapshot::{

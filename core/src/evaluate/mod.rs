@@ -1,17 +1,21 @@
 //! Deciding: pure functions of a ruleset, a context and a time.
 
+mod by_hand;
 mod compare;
 mod condition;
 mod decide;
+mod decision;
 mod logic;
 mod rollout;
 mod targeting;
 mod version;
 mod visitor;
 
+pub use by_hand::{ByHand, Overrides};
 pub(crate) use condition::order;
 pub use condition::{Comparator, ConditionView, Test};
-pub use decide::{Choice, Decision, ErrorCode, Fault, FaultKind, Overrides, Reason, Session};
+pub use decide::Session;
+pub use decision::{Choice, Decision, ErrorCode, Fault, FaultKind, Reason};
 pub(crate) use logic::detail;
 pub use logic::{ExpressionView, ExpressionVisitor, Operator};
 pub(crate) use logic::{usable_total, weight};

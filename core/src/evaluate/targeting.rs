@@ -1,6 +1,7 @@
 //! Deciding a flag by its targeting expression, as flagd does.
 
-use super::decide::{Choice, Fault, FaultKind, Reason, Session};
+use super::decide::Session;
+use super::decision::{Choice, Fault, FaultKind, Reason};
 use super::logic::Logic;
 use super::visitor::Visitor;
 use crate::snapshot::layout::{Decision, NONE};

@@ -270,6 +270,33 @@ fn values_as_long_as_all_text_end() {
 }
 
 #[test]
+fn variants_chosen_by_hand_end() {
+    let long = "a".repeat(32 << 10);
+    let bytes = overlapping(ALWAYS, |builder| {
+        // Alike but for the last letter; the last of all is what is asked for.
+        let other = builder.text(&format!("{long}b"));
+        builder.decisions.iter_mut().for_each(|decision| decision.id = other);
+        builder.variants.iter_mut().for_each(|variant| variant.id = other);
+    });
+    let ruleset = Ruleset::verify(&bytes).unwrap();
+    let (context, wanted) = (short_user(), format!("{long}a"));
+    let chosen = vec![(&*wanted, &*wanted); 64];
+    let began = Instant::now();
+    let mut session = ruleset.session(&context, Timestamp(1)).with_overrides(&chosen);
+    assert_eq!(session.overrides(), []);
+    let fault = session.decide(0, &mut NoVisitor).unwrap_err();
+    assert_eq!(fault.kind, FaultKind::TooComplex);
+
+    let bytes = overlapping(ALWAYS, |_| {});
+    let ruleset = Ruleset::verify(&bytes).unwrap();
+    let mut session = ruleset.session(&context, Timestamp(1)).with_overrides(&[("flag-3999", ""); 64]);
+    assert!(session.overrides().iter().any(|by_hand| by_hand.outcome.is_ok()));
+    let decided = session.evaluate(ruleset.find("flag-1").unwrap(), &mut NoVisitor);
+    assert_eq!(decided.fault.map(|f| f.kind), Some(FaultKind::TooComplex));
+    assert!(began.elapsed() < LIMIT, "took {:?}", began.elapsed());
+}
+
+#[test]
 fn references_to_nowhere_are_noticed() {
     let beyond = Range { start: u32::MAX - 1, len: u32::MAX };
     let bytes = overlapping(ALWAYS, |builder| {
