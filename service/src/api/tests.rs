@@ -3,6 +3,7 @@ use jackstaff_core::Timestamp;
 
 use super::*;
 use crate::executor::poll_once;
+use crate::identity::MAX_ID_BYTES;
 use crate::memory::{MemoryPlatform, StoreFault};
 
 /// `s` and `c`: SHA-256 of the letters.
@@ -138,7 +139,11 @@ fn bad_users_are_refused_with_the_place() {
     }
     // JavaScript's JSON may hold half a character.
     assert_eq!(post(&service, "/v1/variables", r#"{"user_id":"\ud800"}"#).status(), 200);
-    let large = format!(r#"{{"user_id":"{}"}}"#, "u".repeat(MAX_BODY_BYTES));
+    let user = |length| format!(r#"{{"user_id":"{}"}}"#, "u".repeat(length));
+    assert_eq!(post(&service, "/v1/variables", &user(MAX_ID_BYTES)).status(), 200);
+    let (status, message) = refusal(&post(&service, "/v1/variables", &user(MAX_ID_BYTES + 1)));
+    assert!(status == 400 && message.starts_with("$.user_id:"), "{message}");
+    let large = user(MAX_BODY_BYTES);
     assert_eq!(refusal(&post(&service, "/v1/variables", &large)).0, 413);
 }
 
@@ -180,6 +185,42 @@ fn without_a_ruleset_the_service_says_what_to_do() {
     let response = post(&service, "/v1/variables", r#"{"user_id":"u"}"#);
     assert!(header(&response, "x-flags-status").starts_with("stale;"), "{response:?}");
     assert!(header(&response, "x-flags-status").ends_with(";age=12"), "{response:?}");
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_not_given() {
+    // Each half of the text fits, both together do not.
+    let text = "x".repeat(devcycle::answer::MAX_ANSWER_BYTES / 2);
+    let ruleset = RULESET
+        .replace(r#""value":{"k":[1,2.50]}"#, &format!(r#""value":["{text}"]"#))
+        .replace(r#""name":"X""#, &format!(r#""name":"{text}""#))
+        .replace(r#""name":"Y""#, &format!(r#""name":"{text}""#))
+        .replace(r#""value":"s""#, &format!(r#""value":"{text}""#))
+        .replace("nowhere", "z");
+    let service = service();
+    service.platform().put("rulesets/test", ruleset);
+    let user = r#"{"user_id":"u","email":"m"}"#;
+    assert_eq!(post(&service, "/v1/variables/c", user).status(), 200);
+    for target in ["/v1/variables", "/v1/features"] {
+        let (status, message) = refusal(&post(&service, target, user));
+        assert_eq!(status, 500);
+        assert!(message.contains("ask for one variable at a time"), "{message}");
+    }
+}
+
+#[test]
+fn a_variant_chosen_by_hand_that_cannot_be_is_reported() {
+    let service = service();
+    service.platform().put("rulesets/test", RULESET.replace(r#""_var":"vc""#, r#""_var":"gone""#));
+    service.platform().set("test", r#"{"header":"x-test"}"#);
+    for (target, status) in [("/v1/variables/c", 404), ("/v1/variables/a", 200), ("/v1/variables", 200)] {
+        let request =
+            Request::post(target).header("authorization", "s").header("x-test", r#"{"overrides":{"f3":"z"}}"#);
+        let response = send(&service, request, r#"{"user_id":"u"}"#);
+        assert_eq!(response.status(), status);
+        let faults = header(&response, "x-jackstaff-faults");
+        assert!(faults.contains(r#""Config missing variable: gone";decision="bad""#), "{target} {faults:?}");
+    }
 }
 
 #[test]

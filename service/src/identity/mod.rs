@@ -10,6 +10,8 @@ mod cookie;
 
 use std::borrow::Cow;
 
+use jackstaff_core::Context;
+use jackstaff_core::source::devcycle::{UserError, parse_user};
 use serde::Deserialize;
 
 pub use self::anonymous::{Anonymous, SameSite};
@@ -21,7 +23,8 @@ use crate::filter_config::ConfigError;
 /// Names and values of a request's headers, in the order and with the bytes in which they came.
 pub type Headers<'h> = [(&'h [u8], &'h [u8])];
 
-/// A longer user id is passed over. Ids in use have some tens of bytes; bucketing hashes all of them for every flag.
+/// A longer user id is passed over, or refused where a client can be told. Ids in use have some tens of bytes (DevCycle's SDKs send 200
+/// characters at most); bucketing hashes all of them for every flag.
 pub const MAX_ID_BYTES: usize = 1_024;
 
 /// Where a user's id is looked for.
@@ -68,6 +71,21 @@ pub fn identify<'h>(
             }
         }
     })
+}
+
+/// A user object, whoever sends it.
+///
+/// # Errors
+/// Where [`parse_user`] refuses it, or the id is longer than [`MAX_ID_BYTES`].
+pub fn user(json: &[u8]) -> Result<Context<'_>, UserError> {
+    let user = parse_user(json)?;
+    if user.targeting_key().is_some_and(|id| id.len() > MAX_ID_BYTES) {
+        return Err(UserError {
+            path: "$.user_id".to_owned(),
+            message: format!("is longer than {MAX_ID_BYTES} bytes: send a shorter id, or its digest"),
+        });
+    }
+    Ok(user)
 }
 
 /// The first value of a header, whatever the case of its name.

@@ -7,13 +7,13 @@ mod test_control;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jackstaff_core::{Context, SharedRuleset, Timestamp, source::devcycle};
+use jackstaff_core::{Context, SharedRuleset, Timestamp};
 
 pub(crate) use self::guard::folded;
 pub use self::test_control::{TestControl, TestControlError};
 use crate::filter_config::{ConfigError, FilterConfig, HeaderNames};
 use crate::flag_header::{FlagHeader, Freshness, write_counts};
-use crate::identity::{Attribute, ContextHeader, Headers, Identity, Source, context_json, first, identify};
+use crate::identity::{Attribute, ContextHeader, Headers, Identity, Source, context_json, first, identify, user};
 use guard::Guard;
 
 /// The request that is worked on, and what its platform gives.
@@ -116,7 +116,7 @@ impl Injector {
             return None;
         };
         let json = self.context.as_ref().and_then(|header| trusted(headers, &header.header));
-        let trusted = json.as_deref().and_then(|json| devcycle::parse_user(json).ok());
+        let trusted = json.as_deref().and_then(|json| user(json).ok());
         let mut set_cookie = None;
         let mut context = match trusted {
             Some(context) => context,

@@ -62,6 +62,16 @@ fn send(injector: &mut Injector, headers: &[(&str, &[u8])]) -> (Request, Option<
 }
 
 #[test]
+fn a_trusted_user_with_an_endless_id_is_passed_over() {
+    let mut injector = injector(r#","identity":[{"header":"x-user"}],"context":{"header":"x-context","trusted":true}"#);
+    for (length, by_header) in [(1_024, false), (1_025, true)] {
+        let user = format!(r#"{{"user_id":"{}"}}"#, "u".repeat(length));
+        let (request, _) = send(&mut injector, &[("x-user", b"u-1"), ("x-context", user.as_bytes())]);
+        assert_eq!(request.get("x-flags").unwrap().contains("who="), by_header, "{length}");
+    }
+}
+
+#[test]
 fn the_user_decides_the_flags() {
     let mut injector = injector(r#","identity":[{"header":"x-user"}],"per_flag_headers":{"who":"x-who"}"#);
     let (request, cookie) = send(&mut injector, &[("x-user", b"u-1")]);

@@ -25,7 +25,7 @@ pub fn decisions(subject: &Subject, effort: Effort, now: i64, table: &mut Table)
     let flag = ruleset.find(key).with_context(|| format!("the configuration has no flag `{key}`"))?;
     let value =
         ruleset.evaluate(flag, &user, moment).value.with_context(|| format!("the user does not get `{key}`"))?;
-    let ours = values(&bucketed(&ruleset, &user, moment, &[]).to_json())?;
+    let ours = values(&bucketed(&ruleset, &user, moment, &[]).to_json()?)?;
     ensure!(ours.get(key) == Some(&json(&value)?), "one flag and everything disagree on `{key}`");
     let in_memory = everything(&ruleset, &user, moment);
     ensure!(in_memory.variables.iter().flatten().count() == ours.len(), "the answer in memory has other flags");

@@ -20,7 +20,7 @@ pub fn decisions(subject: &Subject, effort: Effort, now: i64, seconds: f64, tabl
     let user = parse_user(subject.user.as_bytes()).map_err(anyhow::Error::msg)?;
     let value = ruleset.find(key).and_then(|flag| ruleset.evaluate(flag, &user, Timestamp(now)).value);
     let value = value.with_context(|| format!("the user does not get `{key}`"))?;
-    let whole = bucketed(&ruleset, &user, Timestamp(now), &[]).to_json();
+    let whole = bucketed(&ruleset, &user, Timestamp(now), &[]).to_json()?;
     let flags = everything(&ruleset, &user, Timestamp(now)).variables.iter().flatten().count();
 
     let probe = Probe::load(&snapshot, subject.user, key, now)?;

@@ -6,7 +6,6 @@ mod faults;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
-use jackstaff_core::source::devcycle::parse_user;
 use jackstaff_core::source::repair_surrogates;
 use jackstaff_core::{Context, Ruleset, Timestamp};
 
@@ -14,6 +13,7 @@ use super::admission::admit;
 use super::reply::{Refusal, STATUS, json};
 use crate::auth::KeyKind;
 use crate::flag_header;
+use crate::identity;
 use crate::platform::Platform;
 use crate::ruleset_supply::Supplied;
 use crate::service::Service;
@@ -40,7 +40,7 @@ pub(super) async fn answer<P: Platform>(
 ) -> Result<Response<Bytes>, Refusal> {
     let admitted = admit(service, head, body, &[KeyKind::Server], false).await?;
     let user = repair_surrogates(body);
-    let user = parse_user(&user).map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
+    let user = identity::user(&user).map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let supplied = admitted.ruleset(service).await?;
     Ok(decide(endpoint, &supplied, &user, admitted.now(service), &admitted.test.overrides()))
 }
@@ -53,26 +53,24 @@ fn decide(
     overrides: &[(&str, &str)],
 ) -> Response<Bytes> {
     let ruleset = supplied.ruleset.get();
-    let (mut response, faults) = match endpoint {
+    let ok = |body| json(StatusCode::OK, body);
+    let (response, faults) = match endpoint {
         Endpoint::Variable(key) => {
             let single = answer::variable(ruleset, key, user, now, overrides);
-            let response = match single.json {
-                Some(body) => json(StatusCode::OK, body),
-                None => not_found(ruleset, key),
-            };
-            (response, single.faults)
+            (single.json.map(|body| body.map_or_else(|| not_found(ruleset, key), ok)), single.faults)
         }
         Endpoint::Variables | Endpoint::Features => {
             let bucketed = answer::bucketed(ruleset, user, now, overrides);
-            let mut body = String::new();
-            if *endpoint == Endpoint::Features {
-                bucketed.write_features(&mut body);
-            } else {
-                bucketed.write_variables(&mut body);
-            }
-            (json(StatusCode::OK, body), bucketed.faults)
+            let body = match endpoint {
+                Endpoint::Features => bucketed.features_json(),
+                _ => bucketed.variables_json(),
+            };
+            (body.map(ok), bucketed.faults)
         }
     };
+    let mut response = response.unwrap_or_else(|too_large| {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, too_large.to_string()).into_response()
+    });
     let headers = response.headers_mut();
     let status = flag_header::status(supplied.freshness, ruleset, supplied.age);
     headers.extend(HeaderValue::try_from(status).map(|status| (STATUS, status)));

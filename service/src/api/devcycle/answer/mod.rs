@@ -1,12 +1,16 @@
 //! What DevCycle answers for a user: features, variables and why (facts 2.7 to 2.9), members in the order the reference writes them.
 
+mod write;
+
 use std::collections::BTreeMap;
 
 use jackstaff_core::source::devcycle::{Details, fault_message};
 use jackstaff_core::{
-    Choice, Context, DecisionView, Fault, FlagIndex, FlagValue, FlagView, Overrides, Ruleset, Timestamp, ValueKind,
-    VariantView, write_json_string,
+    Choice, Context, DecisionView, Fault, FlagIndex, FlagValue, Overrides, Ruleset, Timestamp, VariantView,
 };
+
+use write::{Json, Members, write_variable};
+pub use write::{MAX_ANSWER_BYTES, TooLarge};
 
 /// A feature that could not be decided. It breaks only itself.
 #[derive(Clone, Copy, Debug)]
@@ -29,7 +33,7 @@ impl<'r> Faulty<'r> {
 #[derive(Debug)]
 pub struct Single<'r> {
     /// The variable as a JSON object; `None` where the user does not have it.
-    pub json: Option<String>,
+    pub json: Result<Option<String>, TooLarge>,
     /// What went wrong with features that might have set it, in the order of the ruleset.
     pub faults: Vec<Faulty<'r>>,
 }
@@ -44,6 +48,8 @@ pub struct Bucketed<'r> {
     by_hand: Vec<Chosen>,
     /// The features that could not be decided, in the order of the ruleset.
     pub faults: Vec<Faulty<'r>>,
+    /// Where the reasons alone are too long for an answer, what was decided is not complete.
+    too_large: bool,
 }
 
 /// A feature's variation for the user.
@@ -63,42 +69,51 @@ pub fn variable<'r>(
     now: Timestamp,
     overrides: &Overrides<'_>,
 ) -> Single<'r> {
-    let mut single = Single { json: None, faults: Vec::new() };
+    let mut faults = Vec::new();
     let Some((flag, view)) = ruleset.find(key).and_then(|flag| Some((flag, ruleset.flag(flag)?))) else {
-        return single;
+        return Single { json: Ok(None), faults };
     };
     let mut session = ruleset.session(context, now).with_overrides(overrides);
-    let write = |choice: &Choice, eval: &dyn Fn() -> String| {
+    let write = |choice: &Choice, details: &Details| {
         let decision = ruleset.decision(choice.decision)?;
         let (_, value) = ruleset.assignments(choice.variant).filter(|(of, _)| *of == flag).last()?;
-        let mut json = String::new();
-        write_variable(&view, &decision, &value, &eval(), &mut json);
-        Some(json)
+        Some(eval(ruleset, choice, details).and_then(|eval| {
+            let mut json = Json::default();
+            write_variable(&view, &decision, &value, &eval, &mut json);
+            json.finish()
+        }))
     };
-    let mut details = Details::default();
-    single.json = session
-        .overrides()
-        .rev()
-        .flatten()
-        .find_map(|choice| write(&choice, &|| eval(ruleset, &choice, &Details::default())));
-    if single.json.is_some() {
-        return single;
+    for by_hand in session.overrides().iter().rev() {
+        match by_hand.outcome {
+            Ok(choice) => {
+                if let Some(json) = write(&choice, &Details::default()) {
+                    return Single { json: json.map(Some), faults };
+                }
+            }
+            Err(fault) => faults.push(Faulty::new(ruleset, by_hand.decision, fault)),
+        }
     }
+    let mut details = Details::default();
+    let mut json = None;
     for index in ruleset.setters(flag) {
         match session.decide(index, &mut details) {
             Ok(Some(choice)) => {
-                single.json = write(&choice, &|| eval(ruleset, &choice, &details));
-                if single.json.is_some() {
+                json = write(&choice, &details);
+                if json.is_some() {
                     break;
                 }
             }
             Ok(None) => {}
-            Err(fault) => single.faults.push(Faulty::new(ruleset, index, fault)),
+            Err(fault) => faults.push(Faulty::new(ruleset, index, fault)),
         }
     }
-    // Setters are tried from the end of the ruleset.
-    single.faults.reverse();
-    single
+    in_order(&mut faults);
+    Single { json: json.transpose(), faults }
+}
+
+/// Sorts by the ruleset's order; what was found twice, of a variant chosen by hand as well, stays twice.
+fn in_order(faults: &mut [Faulty<'_>]) {
+    faults.sort_by_key(|faulty| faulty.decision);
 }
 
 /// Decides everything for `context` at `now`. Variants chosen by hand come on top, in their order: each replaces the feature's other
@@ -112,20 +127,36 @@ pub fn bucketed<'r>(
 ) -> Bucketed<'r> {
     let mut session = ruleset.session(context, now).with_overrides(overrides);
     let mut details = Details::default();
-    let (mut decided, mut faults) = (Vec::new(), Vec::new());
+    let (mut decided, mut by_hand, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+    let mut room = MAX_ANSWER_BYTES;
+    let mut chosen = |choice: Choice, details: &Details| {
+        let eval = eval(ruleset, &choice, details).ok()?;
+        room = room.checked_sub(eval.len())?;
+        Some(Chosen { choice, eval })
+    };
+    let mut too_large = false;
     for index in 0..ruleset.decision_count() {
         match session.decide(index, &mut details) {
-            Ok(Some(choice)) => decided.push(Chosen { choice, eval: eval(ruleset, &choice, &details) }),
+            Ok(Some(choice)) => match chosen(choice, &details) {
+                Some(chosen) => decided.push(chosen),
+                None => {
+                    too_large = true;
+                    break;
+                }
+            },
             Ok(None) => {}
             Err(fault) => faults.push(Faulty::new(ruleset, index, fault)),
         }
     }
-    let by_hand: Vec<Chosen> = session
-        .overrides()
-        .flatten()
-        .map(|choice| Chosen { choice, eval: eval(ruleset, &choice, &Details::default()) })
-        .collect();
-    Bucketed { ruleset, decided, by_hand, faults }
+    for found in session.overrides() {
+        match found.outcome {
+            // Short: a choice made by hand has no reason to tell.
+            Ok(choice) => by_hand.extend(chosen(choice, &Details::default())),
+            Err(fault) => faults.push(Faulty::new(ruleset, found.decision, fault)),
+        }
+    }
+    in_order(&mut faults);
+    Bucketed { ruleset, decided, by_hand, faults, too_large }
 }
 
 impl Bucketed<'_> {
@@ -136,21 +167,45 @@ impl Bucketed<'_> {
 
     /// Everything as the reference returns it: `project`, `environment`, `features`, `featureVariationMap`, `variableVariationMap`,
     /// `variables`.
-    #[must_use]
-    pub fn to_json(&self) -> String {
-        let mut out = String::new();
-        out.push_str("{\"project\":");
-        out.push_str(object_or_empty(self.ruleset.project_json()));
-        out.push_str(",\"environment\":");
-        out.push_str(object_or_empty(self.ruleset.environment_json()));
-        out.push_str(",\"features\":");
-        self.write_features(&mut out);
-        out.push_str(",\"featureVariationMap\":");
-        self.write_variation_map(&mut out);
-        out.push_str(",\"variableVariationMap\":{},\"variables\":");
-        self.write_variables(&mut out);
-        out.push('}');
-        out
+    ///
+    /// # Errors
+    /// Above [`MAX_ANSWER_BYTES`].
+    pub fn to_json(&self) -> Result<String, TooLarge> {
+        self.write(|out| {
+            let mut members = Members::begin(out);
+            members.next("project").raw(object_or_empty(self.ruleset.project_json()));
+            members.next("environment").raw(object_or_empty(self.ruleset.environment_json()));
+            self.write_features(members.next("features"));
+            self.write_variation_map(members.next("featureVariationMap"));
+            members.next("variableVariationMap").raw("{}");
+            self.write_variables(members.next("variables"));
+            members.end();
+        })
+    }
+
+    /// The map of features by key.
+    ///
+    /// # Errors
+    /// Above [`MAX_ANSWER_BYTES`].
+    pub fn features_json(&self) -> Result<String, TooLarge> {
+        self.write(|out| self.write_features(out))
+    }
+
+    /// The map of variables by key. Where several features set one, the last of them wins; the place is that of the first.
+    ///
+    /// # Errors
+    /// Above [`MAX_ANSWER_BYTES`].
+    pub fn variables_json(&self) -> Result<String, TooLarge> {
+        self.write(|out| self.write_variables(out))
+    }
+
+    fn write(&self, write: impl FnOnce(&mut Json)) -> Result<String, TooLarge> {
+        if self.too_large {
+            return Err(TooLarge);
+        }
+        let mut out = Json::default();
+        write(&mut out);
+        out.finish()
     }
 
     /// The features in the order of the answer: what was chosen by hand stands in the place of what was decided.
@@ -168,8 +223,7 @@ impl Bucketed<'_> {
         })
     }
 
-    /// Appends the map of features by key.
-    pub fn write_features(&self, out: &mut String) {
+    fn write_features(&self, out: &mut Json) {
         let mut members = Members::begin(out);
         for (decision, variant, eval) in self.features() {
             let mut feature = Members::begin(members.next(decision.key));
@@ -181,31 +235,32 @@ impl Bucketed<'_> {
                 ("variationName", variant.name),
                 ("variationKey", variant.key),
             ] {
-                write_json_string(text, feature.next(name));
+                feature.next(name).string(text);
             }
             if !decision.settings.is_empty() {
-                feature.next("settings").push_str(decision.settings);
+                feature.next("settings").raw(decision.settings);
             }
-            feature.next("eval").push_str(eval);
+            feature.next("eval").raw(eval);
             feature.end();
         }
         members.end();
     }
 
-    fn write_variation_map(&self, out: &mut String) {
+    fn write_variation_map(&self, out: &mut Json) {
         let mut members = Members::begin(out);
         for (decision, variant, _) in self.features() {
-            write_json_string(variant.id, members.next(decision.id));
+            members.next(decision.id).string(variant.id);
         }
         members.end();
     }
 
-    /// Appends the map of variables by key. Where several features set one, the last of them wins; the place is that of the first.
-    pub fn write_variables(&self, out: &mut String) {
+    fn write_variables(&self, out: &mut Json) {
         let mut order: Vec<FlagIndex> = Vec::new();
         let mut set: BTreeMap<FlagIndex, (&Chosen, FlagValue<'_>)> = BTreeMap::new();
         for chosen in self.decided.iter().chain(&self.by_hand) {
-            for (flag, value) in self.ruleset.assignments(chosen.choice.variant) {
+            // A damaged snapshot sets what is no flag.
+            let known = |(flag, _): &(FlagIndex, FlagValue<'_>)| flag.place() < self.ruleset.len();
+            for (flag, value) in self.ruleset.assignments(chosen.choice.variant).filter(known) {
                 if set.insert(flag, (chosen, value)).is_none() {
                     order.push(flag);
                 }
@@ -223,79 +278,20 @@ impl Bucketed<'_> {
     }
 }
 
+/// The `eval` object of a choice, whose decision `details` watched last.
+fn eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details) -> Result<String, TooLarge> {
+    let mut out = Json::default();
+    let mut members = Members::begin(&mut out);
+    members.next("reason").string(choice.reason.as_str());
+    members.next("details").string(&details.text(ruleset, choice));
+    if let Some(rule) = choice.rule.and_then(|rule| ruleset.rule(rule)) {
+        members.next("target_id").string(rule.id);
+    }
+    members.end();
+    out.finish()
+}
+
 /// A snapshot that is damaged there has no text at all.
 fn object_or_empty(json: &str) -> &str {
     if json.is_empty() { "{}" } else { json }
-}
-
-fn write_variable(
-    flag: &FlagView<'_>,
-    decision: &DecisionView<'_>,
-    value: &FlagValue<'_>,
-    eval: &str,
-    out: &mut String,
-) {
-    let mut members = Members::begin(out);
-    write_json_string(flag.id, members.next("_id"));
-    write_json_string(type_name(flag.kind), members.next("type"));
-    write_json_string(flag.key, members.next("key"));
-    members.append(flag.extra);
-    write_json_string(decision.id, members.next("_feature"));
-    value.write_json(members.next("value"));
-    members.next("eval").push_str(eval);
-    members.end();
-}
-
-/// The `eval` object of a choice, whose decision `details` watched last.
-fn eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details) -> String {
-    let mut out = String::new();
-    let mut members = Members::begin(&mut out);
-    write_json_string(choice.reason.as_str(), members.next("reason"));
-    write_json_string(&details.text(ruleset, choice), members.next("details"));
-    if let Some(rule) = choice.rule.and_then(|rule| ruleset.rule(rule)) {
-        write_json_string(rule.id, members.next("target_id"));
-    }
-    members.end();
-    out
-}
-
-const fn type_name(kind: ValueKind) -> &'static str {
-    match kind {
-        ValueKind::Boolean => "Boolean",
-        ValueKind::String => "String",
-        ValueKind::Number => "Number",
-        ValueKind::Structure => "JSON",
-    }
-}
-
-/// The members of a JSON object as they are written.
-struct Members<'o> {
-    out: &'o mut String,
-    first: bool,
-}
-
-impl<'o> Members<'o> {
-    fn begin(out: &'o mut String) -> Self {
-        out.push('{');
-        Self { out, first: true }
-    }
-
-    /// Where the value of `name` goes.
-    fn next(&mut self, name: &str) -> &mut String {
-        if !std::mem::take(&mut self.first) {
-            self.out.push(',');
-        }
-        write_json_string(name, self.out);
-        self.out.push(':');
-        self.out
-    }
-
-    /// Members that are JSON already, each with its comma in front; not for the first place.
-    fn append(&mut self, members: &str) {
-        self.out.push_str(members);
-    }
-
-    fn end(self) {
-        self.out.push('}');
-    }
 }

@@ -1,0 +1,126 @@
+//! Answers as JSON, within a bound.
+
+use std::fmt;
+
+use jackstaff_core::{DecisionView, FlagValue, FlagView, ValueKind, write_json_string};
+
+/// A longer answer is not given. All variables of 10,000 features take some 4 MB; a hostile snapshot of some kilobytes, in which every text
+/// is all text there is, could ask for gigabytes.
+pub const MAX_ANSWER_BYTES: usize = 8 << 20;
+
+/// An answer would be longer than [`MAX_ANSWER_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the answer would be longer than {MAX_ANSWER_BYTES} bytes: ask for one variable at a time, or make the ruleset smaller"
+        )
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+/// JSON as it is written. Past the bound nothing is added any more.
+#[derive(Debug, Default)]
+pub(super) struct Json {
+    text: String,
+    too_large: bool,
+}
+
+impl Json {
+    /// Appends what is JSON already.
+    pub(super) fn raw(&mut self, json: &str) {
+        if self.takes(json.len()) {
+            self.text.push_str(json);
+        }
+    }
+
+    /// Appends a string.
+    pub(super) fn string(&mut self, text: &str) {
+        if self.takes(text.len()) {
+            write_json_string(text, &mut self.text);
+        }
+    }
+
+    fn value(&mut self, value: &FlagValue<'_>) {
+        let length = match value {
+            FlagValue::Boolean(_) => 0,
+            FlagValue::String(text) | FlagValue::Structure(text) | FlagValue::Number { text, .. } => text.len(),
+        };
+        if self.takes(length) {
+            value.write_json(&mut self.text);
+        }
+    }
+
+    fn takes(&mut self, more: usize) -> bool {
+        self.too_large |= self.text.len().saturating_add(more) > MAX_ANSWER_BYTES;
+        !self.too_large
+    }
+
+    pub(super) fn finish(self) -> Result<String, TooLarge> {
+        if self.too_large { Err(TooLarge) } else { Ok(self.text) }
+    }
+}
+
+/// Appends one variable.
+pub(super) fn write_variable(
+    flag: &FlagView<'_>,
+    decision: &DecisionView<'_>,
+    value: &FlagValue<'_>,
+    eval: &str,
+    out: &mut Json,
+) {
+    let mut members = Members::begin(out);
+    members.next("_id").string(flag.id);
+    members.next("type").string(type_name(flag.kind));
+    members.next("key").string(flag.key);
+    members.append(flag.extra);
+    members.next("_feature").string(decision.id);
+    members.next("value").value(value);
+    members.next("eval").raw(eval);
+    members.end();
+}
+
+const fn type_name(kind: ValueKind) -> &'static str {
+    match kind {
+        ValueKind::Boolean => "Boolean",
+        ValueKind::String => "String",
+        ValueKind::Number => "Number",
+        ValueKind::Structure => "JSON",
+    }
+}
+
+/// The members of a JSON object as they are written.
+pub(super) struct Members<'o> {
+    out: &'o mut Json,
+    first: bool,
+}
+
+impl<'o> Members<'o> {
+    pub(super) fn begin(out: &'o mut Json) -> Self {
+        out.raw("{");
+        Self { out, first: true }
+    }
+
+    /// Where the value of `name` goes.
+    pub(super) fn next(&mut self, name: &str) -> &mut Json {
+        if !std::mem::take(&mut self.first) {
+            self.out.raw(",");
+        }
+        self.out.string(name);
+        self.out.raw(":");
+        self.out
+    }
+
+    /// Members that are JSON already, each with its comma in front; not for the first place.
+    fn append(&mut self, members: &str) {
+        self.out.raw(members);
+    }
+
+    pub(super) fn end(self) {
+        self.out.raw("}");
+    }
+}
