@@ -198,7 +198,7 @@ fn an_answer_that_is_too_large_is_not_given() {
         .replace(r#""value":"s""#, &format!(r#""value":"{text}""#))
         .replace("nowhere", "z");
     let service = service();
-    service.platform().put("rulesets/test", ruleset);
+    service.platform().put("ruleset:test", ruleset);
     let user = r#"{"user_id":"u","email":"m"}"#;
     assert_eq!(post(&service, "/v1/variables/c", user).status(), 200);
     for target in ["/v1/variables", "/v1/features"] {
@@ -211,7 +211,7 @@ fn an_answer_that_is_too_large_is_not_given() {
 #[test]
 fn a_variant_chosen_by_hand_that_cannot_be_is_reported() {
     let service = service();
-    service.platform().put("rulesets/test", RULESET.replace(r#""_var":"vc""#, r#""_var":"gone""#));
+    service.platform().put("ruleset:test", RULESET.replace(r#""_var":"vc""#, r#""_var":"gone""#));
     service.platform().set("test", r#"{"header":"x-test"}"#);
     for (target, status) in [("/v1/variables/c", 404), ("/v1/variables/a", 200), ("/v1/variables", 200)] {
         let request =
