@@ -1,5 +1,7 @@
 //! Responses, and refusals in the form that DevCycle's API gives them (facts 5).
 
+use std::fmt;
+
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use jackstaff_core::write_json_string;
@@ -20,6 +22,31 @@ pub(crate) fn json(status: StatusCode, body: String) -> Response<Bytes> {
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response
+}
+
+/// A longer answer is not given. All variables of 10,000 features take some 4 MB; a hostile snapshot of some kilobytes, in which every text
+/// is all text there is, could ask for gigabytes.
+pub const MAX_ANSWER_BYTES: usize = 8 << 20;
+
+/// An answer would be longer than [`MAX_ANSWER_BYTES`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLarge;
+
+impl fmt::Display for TooLarge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "the answer would be longer than {MAX_ANSWER_BYTES} bytes: ask for one flag at a time, or make the ruleset smaller"
+        )
+    }
+}
+
+impl std::error::Error for TooLarge {}
+
+impl From<TooLarge> for Refusal {
+    fn from(error: TooLarge) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+    }
 }
 
 /// Why a request gets no answer.

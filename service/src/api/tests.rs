@@ -204,7 +204,7 @@ fn an_answer_that_is_too_large_is_not_given() {
     for target in ["/v1/variables", "/v1/features"] {
         let (status, message) = refusal(&post(&service, target, user));
         assert_eq!(status, 500);
-        assert!(message.contains("ask for one variable at a time"), "{message}");
+        assert!(message.contains("ask for one flag at a time"), "{message}");
     }
 }
 

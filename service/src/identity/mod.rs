@@ -79,13 +79,16 @@ pub fn identify<'h>(
 /// Where [`parse_user`] refuses it, or the id is longer than [`MAX_ID_BYTES`].
 pub fn user(json: &[u8]) -> Result<Context<'_>, UserError> {
     let user = parse_user(json)?;
-    if user.targeting_key().is_some_and(|id| id.len() > MAX_ID_BYTES) {
-        return Err(UserError {
-            path: "$.user_id".to_owned(),
-            message: format!("is longer than {MAX_ID_BYTES} bytes: send a shorter id, or its digest"),
-        });
+    match long_id(&user) {
+        Some(message) => Err(UserError { path: "$.user_id".to_owned(), message }),
+        None => Ok(user),
     }
-    Ok(user)
+}
+
+/// What to tell a client whose user has an id longer than [`MAX_ID_BYTES`].
+pub(crate) fn long_id(user: &Context<'_>) -> Option<String> {
+    let long = user.targeting_key().is_some_and(|id| id.len() > MAX_ID_BYTES);
+    long.then(|| format!("the id is longer than {MAX_ID_BYTES} bytes: send a shorter one, or its digest"))
 }
 
 /// The first value of a header, whatever the case of its name.

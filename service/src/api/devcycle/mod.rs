@@ -68,9 +68,7 @@ fn decide(
             (body.map(ok), bucketed.faults)
         }
     };
-    let mut response = response.unwrap_or_else(|too_large| {
-        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, too_large.to_string()).into_response()
-    });
+    let mut response = response.unwrap_or_else(|too_large| Refusal::from(too_large).into_response());
     let headers = response.headers_mut();
     let status = flag_header::status(supplied.freshness, ruleset, supplied.age);
     headers.extend(HeaderValue::try_from(status).map(|status| (STATUS, status)));

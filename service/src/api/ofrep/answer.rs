@@ -7,7 +7,7 @@ use jackstaff_core::{
 };
 
 use super::selector::Selector;
-use crate::api::reply::json;
+use crate::api::reply::{MAX_ANSWER_BYTES, TooLarge, json};
 
 /// Evaluates one flag.
 pub(super) fn one(ruleset: &Ruleset<'_>, flag: FlagIndex, session: &mut Session<'_, '_>) -> Response<Bytes> {
@@ -22,7 +22,14 @@ pub(super) fn one(ruleset: &Ruleset<'_>, flag: FlagIndex, session: &mut Session<
 
 /// Evaluates all flags that the selector admits, in the order of their keys: switched off ones, those without a value and failed ones are
 /// among them.
-pub(super) fn all(ruleset: &Ruleset<'_>, selector: &Selector, session: &mut Session<'_, '_>) -> String {
+///
+/// # Errors
+/// Above [`MAX_ANSWER_BYTES`], at the end of a flag: one is as large as the ruleset makes it.
+pub(super) fn all(
+    ruleset: &Ruleset<'_>,
+    selector: &Selector,
+    session: &mut Session<'_, '_>,
+) -> Result<String, TooLarge> {
     let mut flags: Vec<(FlagView<'_>, FlagIndex)> = ruleset
         .flags()
         .filter(|flag| selector.admits(ruleset, *flag))
@@ -35,11 +42,14 @@ pub(super) fn all(ruleset: &Ruleset<'_>, selector: &Selector, session: &mut Sess
             body.push(',');
         }
         write_evaluation(ruleset, view, &session.evaluate(*flag, &mut NoVisitor), &mut body);
+        if body.len() > MAX_ANSWER_BYTES {
+            return Err(TooLarge);
+        }
     }
     body.push_str("],\"metadata\":");
     body.push_str(ruleset.metadata_json());
     body.push('}');
-    body
+    Ok(body)
 }
 
 fn write_evaluation(ruleset: &Ruleset<'_>, flag: &FlagView<'_>, decision: &Decision<'_>, out: &mut String) {

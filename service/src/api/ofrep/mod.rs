@@ -17,6 +17,7 @@ use super::admission::admit;
 use super::reply::{Refusal, STATUS, empty, json};
 use crate::auth::KeyKind;
 use crate::flag_header;
+use crate::identity::long_id;
 use crate::percent::{self, Plus};
 use crate::platform::Platform;
 use crate::service::Service;
@@ -95,6 +96,9 @@ async fn decide<P: Platform>(
         Ok(context) => context,
         Err(error) => return Ok(refused(key, &Failure::invalid_context(error.to_string()))),
     };
+    if let Some(error) = long_id(&context) {
+        return Ok(refused(key, &Failure::invalid_context(error)));
+    }
     let overrides = admitted.test.overrides();
     let mut session = ruleset.session(&context, admitted.now(service)).with_overrides(&overrides);
     let mut response = match key {
@@ -102,7 +106,7 @@ async fn decide<P: Platform>(
             Some(flag) => answer::one(ruleset, flag, &mut session),
             None => not_found(ruleset, key),
         },
-        None => conditional(head, answer::all(ruleset, &selector, &mut session)),
+        None => conditional(head, answer::all(ruleset, &selector, &mut session)?),
     };
     let status = flag_header::status(supplied.freshness, ruleset, supplied.age);
     response.headers_mut().extend(HeaderValue::try_from(status).map(|status| (STATUS, status)));

@@ -72,6 +72,9 @@ fn failures_say_what_and_how() {
         assert_eq!(json["key"], target.rsplit('/').next().unwrap());
         assert!(!json["errorDetails"].as_str().unwrap().is_empty());
     }
+    let endless = format!(r#"{{"context":{{"targetingKey":"{}"}}}}"#, "u".repeat(crate::identity::MAX_ID_BYTES + 1));
+    let (status, body) = post(ALL, &endless);
+    assert!(status == 400 && body.contains("the id is longer than 1024 bytes"), "{body}");
     let (status, body) = post(ALL, "[");
     assert_eq!(status, 400);
     assert!(body.starts_with(r#"{"errorCode":"INVALID_CONTEXT","errorDetails":"#), "{body}");
@@ -79,6 +82,18 @@ fn failures_say_what_and_how() {
     assert_eq!(status, 401);
     let (status, ..) = send(&service(), Request::get(ALL).header("x-api-key", "c"), "");
     assert_eq!(status, 405);
+}
+
+#[test]
+fn an_answer_that_is_too_large_is_not_given() {
+    let half = "x".repeat(crate::api::reply::MAX_ANSWER_BYTES / 2);
+    let flag = format!(r#"{{"state":"ENABLED","variants":{{"on":"{half}"}},"defaultVariant":"on"}}"#);
+    let service = service();
+    service.platform().put("ruleset:test", format!(r#"{{"flags":{{"a":{flag},"b":{flag}}}}}"#));
+    let ask = |target: &str| send(&service, Request::post(target).header("x-api-key", "c"), "");
+    assert_eq!(ask("/ofrep/v1/evaluate/flags/a").0, 200);
+    let (status, body, _) = ask(ALL);
+    assert!(status == 500 && body.contains("ask for one flag at a time"), "{body}");
 }
 
 #[test]

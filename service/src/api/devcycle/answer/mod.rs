@@ -9,8 +9,8 @@ use jackstaff_core::{
     Choice, Context, DecisionView, Fault, FlagIndex, FlagValue, Overrides, Ruleset, Timestamp, VariantView,
 };
 
+pub use crate::api::reply::{MAX_ANSWER_BYTES, TooLarge};
 use write::{Json, Members, write_variable};
-pub use write::{MAX_ANSWER_BYTES, TooLarge};
 
 /// A feature that could not be decided. It breaks only itself.
 #[derive(Clone, Copy, Debug)]

@@ -1,27 +1,8 @@
 //! Answers as JSON, within a bound.
 
-use std::fmt;
-
 use jackstaff_core::{DecisionView, FlagValue, FlagView, ValueKind, write_json_string};
 
-/// A longer answer is not given. All variables of 10,000 features take some 4 MB; a hostile snapshot of some kilobytes, in which every text
-/// is all text there is, could ask for gigabytes.
-pub const MAX_ANSWER_BYTES: usize = 8 << 20;
-
-/// An answer would be longer than [`MAX_ANSWER_BYTES`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TooLarge;
-
-impl fmt::Display for TooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "the answer would be longer than {MAX_ANSWER_BYTES} bytes: ask for one variable at a time, or make the ruleset smaller"
-        )
-    }
-}
-
-impl std::error::Error for TooLarge {}
+use crate::api::reply::{MAX_ANSWER_BYTES, TooLarge};
 
 /// JSON as it is written. Past the bound nothing is added any more.
 #[derive(Debug, Default)]
