@@ -7,13 +7,16 @@ mod test_control;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jackstaff_core::{Context, SharedRuleset, Timestamp};
+use jackstaff_core::source::flagd;
+use jackstaff_core::{Context, Dialect, SharedRuleset, Timestamp, Value};
 
 pub(crate) use self::guard::folded;
 pub use self::test_control::{TestControl, TestControlError};
 use crate::filter_config::{ConfigError, FilterConfig, HeaderNames};
 use crate::flag_header::{FlagHeader, Freshness, write_counts};
-use crate::identity::{Attribute, ContextHeader, Headers, Identity, Source, context_json, first, identify, user};
+use crate::identity::{
+    Attribute, ContextHeader, Headers, Identity, MAX_ID_BYTES, Source, context_json, first, identify, user,
+};
 use guard::Guard;
 
 /// The request that is worked on, and what its platform gives.
@@ -116,7 +119,8 @@ impl Injector {
             return None;
         };
         let json = self.context.as_ref().and_then(|header| trusted(headers, &header.header));
-        let trusted = json.as_deref().and_then(|json| user(json).ok());
+        let dialect = loaded.ruleset.get().dialect();
+        let trusted = json.as_deref().and_then(|json| trusted_context(json, dialect));
         let mut set_cookie = None;
         let mut context = match trusted {
             Some(context) => context,
@@ -160,6 +164,19 @@ fn trusted<'h>(headers: &Headers<'h>, name: &str) -> Option<Cow<'h, [u8]>> {
     match (copies.next(), copies.next()) {
         (Some((_, value)), None) => context_json(value),
         _ => None,
+    }
+}
+
+/// The user as the ruleset's dialect writes one: DevCycle's user object, or OpenFeature's evaluation context.
+fn trusted_context(json: &[u8], dialect: Dialect) -> Option<Context<'_>> {
+    match dialect {
+        Dialect::DevCycle => user(json).ok(),
+        Dialect::Flagd => match serde_json::from_slice(json) {
+            Ok(Value::Map(members)) => flagd::parse_context(members, dialect).ok().filter(|context| {
+                context.targeting_key().is_none_or(|key| key.len() <= MAX_ID_BYTES)
+            }),
+            _ => None,
+        },
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) use compare::differences;
 mod devcycle;
 mod file;
 mod flagd;
+mod header;
 
 use std::path::PathBuf;
 use std::time::Instant;

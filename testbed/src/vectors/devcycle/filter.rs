@@ -2,7 +2,6 @@
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
-use sfv::{BareItem, Dictionary, ListEntry, Parser};
 
 use jackstaff_core::source::devcycle::{fault_message, parse_user};
 use jackstaff_core::{FlagValue, NoVisitor, Ruleset, Timestamp};
@@ -14,12 +13,7 @@ use crate::deploy::{FilterDeployment, FilterHost, Host};
 use crate::http_client::Request;
 use crate::vectors::Failure;
 use crate::vectors::compare::differences;
-
-/// The header that carries the user through the filter.
-const CONTEXT_HEADER: &str = "x-jackstaff-context";
-
-/// Room for every flag of a vector: nothing may be left out when values are compared.
-const HEADER_BYTES: usize = 48_000;
+use crate::vectors::header::{CONTEXT_HEADER, HEADER_BYTES, header_flags, header_key};
 
 pub(super) fn play(host: Host, vectors: &Vectors) -> Result<Vec<Failure>> {
     let clock = Clock::fixed(0);
@@ -87,16 +81,6 @@ fn play_row(host: Host, filter: &mut FilterHost, config: &str, row: &Row) -> Res
     Ok(found)
 }
 
-/// A variable's key as a dictionary key: variable keys are already nearly such (RFC 9651, 3.2).
-fn header_key(key: &str) -> String {
-    let legal: String = key
-        .chars()
-        .map(|c| c.to_ascii_lowercase())
-        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() || "_-.*".contains(c) { c } else { '_' })
-        .collect();
-    if legal.starts_with(|c: char| c.is_ascii_lowercase() || c == '*') { legal } else { format!("*{legal}") }
-}
-
 /// Value with its type, so that `"7"`, `7` and `{"json": 7}` differ.
 fn typed(value: &Value) -> Value {
     match value {
@@ -113,42 +97,6 @@ fn expected_flags(variables: &Value) -> Value {
         .as_object()
         .map(|v| v.iter().map(|(key, variable)| (header_key(key), of(variable))).collect())
         .unwrap_or_default()
-}
-
-/// Reads the header back with the RFC 9651 library.
-fn header_flags(header: &str) -> Result<Value> {
-    let dictionary: Dictionary = Parser::new(header).parse().with_context(|| format!("no dictionary: {header}"))?;
-    let mut flags = Map::new();
-    for (key, entry) in dictionary {
-        let ListEntry::Item(item) = entry else { anyhow::bail!("{} is an inner list", key.as_str()) };
-        let has = |name: &str| item.params.iter().any(|(param, _)| param.as_str() == name);
-        let text = match &item.bare_item {
-            BareItem::Boolean(b) => {
-                flags.insert(key.as_str().to_owned(), json!({ "boolean": b }));
-                continue;
-            }
-            BareItem::Integer(n) => {
-                flags.insert(key.as_str().to_owned(), json!({ "number": i64::from(*n) as f64 }));
-                continue;
-            }
-            BareItem::Decimal(n) => {
-                flags.insert(key.as_str().to_owned(), json!({ "number": n.to_string().parse::<f64>()? }));
-                continue;
-            }
-            BareItem::String(text) => text.as_str().to_owned(),
-            BareItem::DisplayString(text) => text.to_string(),
-            other => anyhow::bail!("{} is {other:?}", key.as_str()),
-        };
-        let value = if has("json") {
-            json!({ "json": serde_json::from_str::<Value>(&text)? })
-        } else if has("num") {
-            json!({ "number": text.parse::<f64>()? })
-        } else {
-            json!({ "string": text })
-        };
-        flags.insert(key.as_str().to_owned(), value);
-    }
-    Ok(Value::from(flags))
 }
 
 /// What the core decides natively, for rows on which the reference gives up.

@@ -1,11 +1,15 @@
-//! flagd vectors: value, variant, reason, error code and metadata of single flags.
+//! flagd vectors: value, variant, reason, error code and metadata over OFREP, and by the core itself; by the values in the injected header
+//! through the filter.
 
+mod api;
+mod filter;
 mod native;
 mod row;
 
 use std::path::Path;
 
 use anyhow::{Result, bail};
+use jackstaff_core::{CompileOptions, compile};
 use jackstaff_core::source::flagd::Fractional;
 
 use super::{Failure, Player};
@@ -31,9 +35,27 @@ impl Player for Vectors {
     }
 
     fn play(&self, host: Host) -> Result<Vec<Failure>> {
-        match host {
-            Host::Native => native::play(self),
-            other => bail!("flagd's vectors are not played on {} yet: use native", other.name()),
+        let mut failures = if host == Host::Native { native::play(self)? } else { Vec::new() };
+        failures.extend(if host.serves_api() { api::play(host, self)? } else { filter::play(host, self)? });
+        Ok(merged(failures))
+    }
+}
+
+/// One failure for each row, however it was played.
+fn merged(failures: Vec<Failure>) -> Vec<Failure> {
+    let mut merged: Vec<Failure> = Vec::new();
+    for failure in failures {
+        match merged.iter_mut().find(|known| known.row == failure.row) {
+            Some(known) => known.differences.extend(failure.differences),
+            None => merged.push(failure),
         }
+    }
+    merged
+}
+
+fn snapshot(set: &str, fractional: Fractional) -> Result<Vec<u8>> {
+    match compile(set.as_bytes(), &CompileOptions { fractional: Some(fractional), ..CompileOptions::default() }) {
+        Ok(compiled) => Ok(compiled.snapshot),
+        Err(diagnostics) => bail!("{}", diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")),
     }
 }

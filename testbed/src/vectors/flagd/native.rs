@@ -4,23 +4,19 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result, bail};
 use jackstaff_core::source::flagd::parse_context;
-use jackstaff_core::{CompileOptions, Dialect, Ruleset, Timestamp, Value, compile};
+use jackstaff_core::{Dialect, Ruleset, Timestamp, Value};
 use serde_json::json;
 
 use super::row::{Answer, NOW_MS, Row, Vectors};
+use super::snapshot;
 use crate::vectors::Failure;
 
 pub(super) fn play(vectors: &Vectors) -> Result<Vec<Failure>> {
-    let options = CompileOptions { fractional: Some(vectors.fractional), ..CompileOptions::default() };
-    let mut snapshots = BTreeMap::new();
-    for (id, set) in &vectors.sets {
-        match compile(set.as_bytes(), &options) {
-            Ok(compiled) => _ = snapshots.insert(id, compiled.snapshot),
-            Err(diagnostics) => {
-                bail!("{id}: {}", diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-            }
-        }
-    }
+    let snapshots = vectors
+        .sets
+        .iter()
+        .map(|(id, set)| Ok((id, snapshot(set, vectors.fractional).with_context(|| id.clone())?)))
+        .collect::<Result<BTreeMap<_, _>>>()?;
     let mut failures = Vec::new();
     for row in &vectors.rows {
         let snapshot = snapshots.get(&row.set).map(Vec::as_slice).unwrap_or_default();

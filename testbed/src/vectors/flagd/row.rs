@@ -100,6 +100,13 @@ impl Row {
         found
     }
 
+    /// A line for each difference of a value that says nothing about how it came about.
+    pub fn value_differences(&self, value: Option<Value>) -> Vec<String> {
+        let answer = Answer { value, variant: None, reason: String::new(), error_code: None, metadata: json!({}) };
+        let value = answer.typed(&self.kind).value.unwrap_or_else(|| self.default.clone());
+        self.expect.get("value").map_or_else(Vec::new, |expected| differences("value", expected, &value))
+    }
+
     fn expected_metadata(&self, metadata: &Value) -> Value {
         let expected = self.expect.get("metadata").and_then(Value::as_object);
         match (metadata, expected) {
