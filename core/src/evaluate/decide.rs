@@ -151,6 +151,10 @@ impl<'r> Session<'r, '_> {
             conditions.visitor.rule_begins(index);
             let matched = conditions.hold(rule.condition, 0, true)?;
             let rollout = ruleset.rollout(&rule)?;
+            let splits = rollout.is_some() || rule.split_count != 1;
+            if matched && splits && rule.bucket_by.len == 0 && self.context.targeting_key().is_none() {
+                return Err(Fault::of(FaultKind::NoTargetingKey));
+            }
             let mut number = ryu_js::Buffer::new();
             let bucket_key = if matched { ruleset.bucket_key(&rule, self.context, &mut number) } else { "" };
             conditions.spend(str_steps(bucket_key))?;

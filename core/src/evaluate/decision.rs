@@ -56,6 +56,8 @@ pub enum FaultKind {
     InvalidCondition,
     /// Targeting gives what is not the name of a variant.
     UnknownVariant,
+    /// Users are split by their key, and the context has none.
+    NoTargetingKey,
     /// Nested too deep or too long to evaluate within the limits.
     TooComplex,
     /// The snapshot is damaged here.
@@ -78,6 +80,8 @@ pub enum ErrorCode {
     FlagNotFound,
     /// The flag's source is unusable.
     ParseError,
+    /// The flag needs a targeting key, and the context has none.
+    TargetingKeyMissing,
     /// The context is not a JSON object.
     InvalidContext,
     /// Anything else.
@@ -91,6 +95,7 @@ impl ErrorCode {
         match self {
             Self::FlagNotFound => "FLAG_NOT_FOUND",
             Self::ParseError => "PARSE_ERROR",
+            Self::TargetingKeyMissing => "TARGETING_KEY_MISSING",
             Self::InvalidContext => "INVALID_CONTEXT",
             Self::General => "GENERAL",
         }
@@ -103,6 +108,7 @@ impl Fault<'_> {
     pub const fn error_code(&self) -> ErrorCode {
         match self.kind {
             FaultKind::Broken | FaultKind::InvalidCondition => ErrorCode::ParseError,
+            FaultKind::NoTargetingKey => ErrorCode::TargetingKeyMissing,
             _ => ErrorCode::General,
         }
     }
@@ -123,6 +129,9 @@ impl fmt::Display for Fault<'_> {
             FaultKind::MissingFlag => write!(f, "the flag with id `{subject}` does not exist"),
             FaultKind::InvalidCondition => write!(f, "a condition means nothing: {subject}"),
             FaultKind::UnknownVariant => f.write_str("targeting gives what is not the name of a variant"),
+            FaultKind::NoTargetingKey => {
+                f.write_str("users are split by their targeting key, and the context has none")
+            }
             FaultKind::TooComplex => f.write_str("the conditions nest too deep or are too many"),
             FaultKind::Corrupt => f.write_str("the snapshot is damaged"),
         }

@@ -172,9 +172,9 @@ fn trusted_context(json: &[u8], dialect: Dialect) -> Option<Context<'_>> {
     match dialect {
         Dialect::DevCycle => user(json).ok(),
         Dialect::Flagd => match serde_json::from_slice(json) {
-            Ok(Value::Map(members)) => flagd::parse_context(members, dialect).ok().filter(|context| {
-                context.targeting_key().is_none_or(|key| key.len() <= MAX_ID_BYTES)
-            }),
+            Ok(Value::Map(members)) => flagd::parse_context(members, dialect)
+                .ok()
+                .filter(|context| context.targeting_key().is_none_or(|key| key.len() <= MAX_ID_BYTES)),
             _ => None,
         },
     }

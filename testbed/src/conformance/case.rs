@@ -49,6 +49,12 @@ pub(super) struct ApiCase {
     pub keys: Vec<KeyEntry>,
     #[serde(default)]
     pub test: Option<Value>,
+    /// The environment that is served to whoever shows no key.
+    #[serde(default)]
+    pub open_environment: String,
+    /// How many requests a key may make.
+    #[serde(default)]
+    pub rate_limit: Option<Value>,
     /// There is no store.
     #[serde(default)]
     pub no_store: bool,

@@ -41,6 +41,8 @@ pub fn play(case: &Case, host: Host) -> Result<Option<Vec<String>>> {
 fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<String>> {
     let mut deployment = ApiDeployment {
         test: api.test.as_ref().map(Value::to_string).unwrap_or_default(),
+        open_environment: api.open_environment.clone(),
+        rate_limit: api.rate_limit.as_ref().map(Value::to_string).unwrap_or_default(),
         no_store: api.no_store,
         clock,
         ..ApiDeployment::default()

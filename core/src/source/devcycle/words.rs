@@ -12,7 +12,11 @@ pub fn fault_message(fault: &Fault<'_>) -> String {
         FaultKind::MissingVariant => format!("Config missing variation: {}", fault.subject),
         FaultKind::MissingFlag => format!("Config missing variable: {}", fault.subject),
         FaultKind::InvalidCondition => "Non-existent filter subType".to_owned(),
-        FaultKind::Broken | FaultKind::UnknownVariant | FaultKind::TooComplex | FaultKind::Corrupt => fault.to_string(),
+        FaultKind::Broken
+        | FaultKind::UnknownVariant
+        | FaultKind::NoTargetingKey
+        | FaultKind::TooComplex
+        | FaultKind::Corrupt => fault.to_string(),
     }
 }
 

@@ -57,6 +57,8 @@ pub(super) fn lower(
     builder.decisions.push(decision);
     let flag = Flag {
         key: name,
+        // Flags have no other id here.
+        id: name,
         kind: kind as u8,
         metadata: builder.text(&metadata::to_json(&shared.metadata, &own)),
         setters: Range { start, len: 1 },

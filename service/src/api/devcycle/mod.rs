@@ -6,6 +6,7 @@ mod faults;
 use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
+use jackstaff_core::source::devcycle::fault_message;
 use jackstaff_core::source::repair_surrogates;
 use jackstaff_core::{Context, Ruleset, Timestamp};
 
@@ -57,7 +58,7 @@ fn decide(
     let (response, faults) = match endpoint {
         Endpoint::Variable(key) => {
             let single = answer::variable(ruleset, key, user, now, overrides);
-            (single.json.map(|body| body.map_or_else(|| not_found(ruleset, key), ok)), single.faults)
+            (single.json.map(|body| body.map_or_else(|| not_found(ruleset, key, &single.faults), ok)), single.faults)
         }
         Endpoint::Variables | Endpoint::Features => {
             let bucketed = answer::bucketed(ruleset, user, now, overrides);
@@ -77,10 +78,13 @@ fn decide(
 }
 
 /// 404 and nothing else: SDKs then take the application's default, where a 400 makes some of them throw.
-fn not_found(ruleset: &Ruleset<'_>, key: &str) -> Response<Bytes> {
-    let message = match ruleset.find(key) {
-        Some(_) => format!("the variable `{key}` is not set for this user: the application's default applies"),
-        None => format!("there is no variable `{key}` in this environment: check the key, or create the variable"),
+fn not_found(ruleset: &Ruleset<'_>, key: &str, faults: &[answer::Faulty<'_>]) -> Response<Bytes> {
+    let message = match (ruleset.find(key), faults.first()) {
+        (Some(_), Some(faulty)) => {
+            format!("the variable `{key}` cannot be decided: {}", fault_message(&faulty.fault))
+        }
+        (Some(_), None) => format!("the variable `{key}` is not set for this user: the application's default applies"),
+        (None, _) => format!("there is no variable `{key}` in this environment: check the key, or create the variable"),
     };
     Refusal::new(StatusCode::NOT_FOUND, message).into_response()
 }

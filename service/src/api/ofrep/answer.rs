@@ -97,9 +97,7 @@ fn write_failure(key: Option<&str>, code: Option<ErrorCode>, details: &str, meta
     }
     out.push_str("\"errorDetails\":");
     write_json_string(details, out);
-    if let Some(metadata) = metadata {
-        out.push_str(",\"metadata\":");
-        out.push_str(metadata);
-    }
+    out.push_str(",\"metadata\":");
+    out.push_str(metadata.unwrap_or("{}"));
     out.push('}');
 }

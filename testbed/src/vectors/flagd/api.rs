@@ -84,7 +84,8 @@ fn answer(status: u16, body: &Value) -> Result<Answer> {
     }
     Ok(Answer {
         value: body.get("value").cloned(),
-        variant: text("variant"),
+        // Empty beside a missing value: for clients that want the member.
+        variant: text("variant").filter(|variant| !variant.is_empty()),
         reason: text("reason").context("there is no `reason`")?,
         error_code,
         metadata,

@@ -9,8 +9,8 @@ mod row;
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use jackstaff_core::{CompileOptions, compile};
 use jackstaff_core::source::flagd::Fractional;
+use jackstaff_core::{CompileOptions, compile};
 
 use super::{Failure, Player};
 use crate::deploy::Host;

@@ -1,12 +1,14 @@
 //! What DevCycle answers for a user: features, variables and why (facts 2.7 to 2.9), members in the order the reference writes them.
 
+mod flagd;
 mod write;
 
 use std::collections::BTreeMap;
 
 use jackstaff_core::source::devcycle::{Details, fault_message};
 use jackstaff_core::{
-    Choice, Context, DecisionView, Fault, FlagIndex, FlagValue, Overrides, Ruleset, Timestamp, VariantView,
+    Choice, Context, DecisionView, Dialect, Fault, FlagIndex, FlagValue, Overrides, Reason, Ruleset, Timestamp,
+    VariantView,
 };
 
 pub use crate::api::reply::{MAX_ANSWER_BYTES, TooLarge};
@@ -79,7 +81,7 @@ pub fn variable<'r>(
         let (_, value) = ruleset.assignments(choice.variant).filter(|(of, _)| *of == flag).last()?;
         Some(eval(ruleset, choice, details).and_then(|eval| {
             let mut json = Json::default();
-            write_variable(&view, &decision, &value, &eval, &mut json);
+            write_variable(ruleset.dialect(), &view, &decision, &value, &eval, &mut json);
             json.finish()
         }))
     };
@@ -96,7 +98,7 @@ pub fn variable<'r>(
     let mut details = Details::default();
     let mut json = None;
     for index in ruleset.setters(flag) {
-        match session.decide(index, &mut details) {
+        match session.decide(index, &mut details).and_then(|choice| flagd::told(ruleset, choice)) {
             Ok(Some(choice)) => {
                 json = write(&choice, &details);
                 if json.is_some() {
@@ -136,7 +138,7 @@ pub fn bucketed<'r>(
     };
     let mut too_large = false;
     for index in 0..ruleset.decision_count() {
-        match session.decide(index, &mut details) {
+        match session.decide(index, &mut details).and_then(|choice| flagd::told(ruleset, choice)) {
             Ok(Some(choice)) => match chosen(choice, &details) {
                 Some(chosen) => decided.push(chosen),
                 None => {
@@ -230,7 +232,7 @@ impl Bucketed<'_> {
             for (name, text) in [
                 ("_id", decision.id),
                 ("key", decision.key),
-                ("type", decision.kind),
+                ("type", if decision.kind.is_empty() { flagd::PLAIN_FEATURE } else { decision.kind }),
                 ("_variation", variant.id),
                 ("variationName", variant.name),
                 ("variationKey", variant.key),
@@ -271,7 +273,7 @@ impl Bucketed<'_> {
             if let (Some((chosen, value)), Some(view)) = (set.get(&flag), self.ruleset.flag(flag))
                 && let Some(decision) = self.ruleset.decision(chosen.choice.decision)
             {
-                write_variable(&view, &decision, value, &chosen.eval, members.next(view.key));
+                write_variable(self.ruleset.dialect(), &view, &decision, value, &chosen.eval, members.next(view.key));
             }
         }
         members.end();
@@ -282,8 +284,14 @@ impl Bucketed<'_> {
 fn eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details) -> Result<String, TooLarge> {
     let mut out = Json::default();
     let mut members = Members::begin(&mut out);
-    members.next("reason").string(choice.reason.as_str());
-    members.next("details").string(&details.text(ruleset, choice));
+    if ruleset.dialect() == Dialect::Flagd && choice.reason != Reason::Override {
+        let (reason, details) = flagd::reason(choice.reason);
+        members.next("reason").string(reason);
+        members.next("details").string(details);
+    } else {
+        members.next("reason").string(choice.reason.as_str());
+        members.next("details").string(&details.text(ruleset, choice));
+    }
     if let Some(rule) = choice.rule.and_then(|rule| ruleset.rule(rule)) {
         members.next("target_id").string(rule.id);
     }

@@ -1,7 +1,8 @@
 //! Answers as JSON, within a bound.
 
-use jackstaff_core::{DecisionView, FlagValue, FlagView, ValueKind, write_json_string};
+use jackstaff_core::{DecisionView, Dialect, FlagValue, FlagView, ValueKind, write_json_string};
 
+use super::flagd;
 use crate::api::reply::{MAX_ANSWER_BYTES, TooLarge};
 
 /// JSON as it is written. Past the bound nothing is added any more.
@@ -48,6 +49,7 @@ impl Json {
 
 /// Appends one variable.
 pub(super) fn write_variable(
+    dialect: Dialect,
     flag: &FlagView<'_>,
     decision: &DecisionView<'_>,
     value: &FlagValue<'_>,
@@ -56,7 +58,7 @@ pub(super) fn write_variable(
 ) {
     let mut members = Members::begin(out);
     members.next("_id").string(flag.id);
-    members.next("type").string(type_name(flag.kind));
+    members.next("type").string(type_name(flagd::kind(dialect, flag.kind, value)));
     members.next("key").string(flag.key);
     members.append(flag.extra);
     members.next("_feature").string(decision.id);
