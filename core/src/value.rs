@@ -229,7 +229,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 }
 
 /// Drops repeated names: the first place, the last value.
-fn last_value_of_each<'a>(members: Vec<(Cow<'a, str>, Value<'a>)>) -> Vec<(Cow<'a, str>, Value<'a>)> {
+pub(crate) fn last_value_of_each<'a>(members: Vec<(Cow<'a, str>, Value<'a>)>) -> Vec<(Cow<'a, str>, Value<'a>)> {
     let mut place = std::collections::HashMap::with_capacity(members.len());
     let mut kept: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(members.len());
     for (name, value) in members {

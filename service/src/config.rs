@@ -3,6 +3,7 @@
 use std::fmt;
 
 use http::HeaderName;
+use jackstaff_core::source::{Misread, read};
 use serde::Deserialize;
 
 use crate::auth::{Key, KeyKind};
@@ -138,12 +139,11 @@ fn parse_keys(text: &str, open: bool) -> Result<Vec<Key>, String> {
         return Err("is missing: set it to a JSON list of the entries that `jackstaff key` prints".to_owned());
     }
     // Only the place of a defect is told: the text of the error could quote from the setting.
-    let entries: Vec<KeyEntry> = serde_json::from_str(text).map_err(|error| {
+    let entries: Vec<KeyEntry> = read(text.as_bytes()).map_err(|misread: Misread| {
         format!(
-            "is no JSON list of keys (line {}, column {}): each is {{\"sha256\", \"kind\": \"server\", \"client\", \"mobile\" or \
+            "is no JSON list of keys (look at {}): each is {{\"sha256\", \"kind\": \"server\", \"client\", \"mobile\" or \
              \"admin\", \"environment\"}}, as `jackstaff key` prints it",
-            error.line(),
-            error.column()
+            misread.path
         )
     })?;
     entries.into_iter().enumerate().map(|(i, entry)| parse_key(i, entry)).collect()
@@ -206,7 +206,7 @@ fn parse_test<'e>(
         return Ok(None);
     }
     let facility: TestFacility =
-        serde_json::from_str(text).map_err(|error| format!("takes {{\"header\":\"<name>\"}} or nothing: {error}"))?;
+        read(text.as_bytes()).map_err(|error| format!("takes {{\"header\":\"<name>\"}} or nothing: {error}"))?;
     let header = HeaderName::from_bytes(facility.header.as_bytes())
         .map_err(|_| format!("names the header `{}`, which is no header name", facility.header))?;
     match environments.find(|environment| !environment.starts_with(TEST_ENVIRONMENT)) {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use jackstaff_core::Timestamp;
+use jackstaff_core::source::read;
 use serde::Deserialize;
 
 /// A day: a longer window outlives every instance.
@@ -32,7 +33,7 @@ impl RateLimit {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        match serde_json::from_str::<Self>(text) {
+        match read::<Self>(text.as_bytes()) {
             Ok(limit) if (1..=MAX_SECONDS).contains(&limit.seconds) => Ok(Some(limit)),
             Ok(_) => Err(format!("takes `seconds` from 1 to {MAX_SECONDS}")),
             Err(error) => Err(format!("takes {{\"requests\":100,\"seconds\":1}} or nothing: {error}")),

@@ -2,12 +2,15 @@
 
 pub mod devcycle;
 pub mod flagd;
+mod json;
+mod place;
 mod raw;
 mod read;
 
 use std::borrow::Cow;
 
-pub use read::{Misread, read};
+pub use json::{document, member_text};
+pub use read::{Misread, from_value, read};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::snapshot::{Builder, Dialect, digest};
@@ -63,14 +66,14 @@ pub fn compile(source: &[u8], options: &CompileOptions) -> Result<Compiled, Vec<
 
 /// The dialect that a document shows: flagd's has `flags`, and DevCycle's has no such member.
 fn recognised(json: &[u8]) -> Dialect {
-    match serde_json::from_slice::<raw::Members<'_>>(json) {
+    match json::members(json) {
         Ok(members) if members.get("flags").is_some() => Dialect::Flagd,
         _ => Dialect::DevCycle,
     }
 }
 
 /// Replaces escapes of lone surrogates (`\ud800`) by `\ufffd`, which is what JavaScript's encoder makes of them when it hashes;
-/// serde_json would refuse the document. Documents without such escapes, so nearly all, are not copied.
+/// flags hold parts of the document as they are written. Documents without such escapes, so nearly all, are not copied.
 #[must_use]
 pub fn repair_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
     if memchr::memmem::find(json, b"\\ud").is_none() && memchr::memmem::find(json, b"\\uD").is_none() {

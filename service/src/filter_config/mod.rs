@@ -12,9 +12,9 @@ pub mod schema;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use jackstaff_core::source::{Misread, read};
-use serde::Deserialize;
-use serde_json::value::RawValue;
+use jackstaff_core::source::{Misread, member_text, read};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 pub use self::api::ApiConfig;
 use crate::identity::{Attribute, ContextHeader, Source};
@@ -34,9 +34,9 @@ pub const MAX_OWN_HEADERS: usize = 50;
 pub struct FilterConfig<'a> {
     /// A ruleset's source as a JSON object, or a snapshot in base64 as a string. Without one, no flags are decided, and forged headers are
     /// removed all the same.
-    #[serde(borrow)]
+    #[serde(deserialize_with = "as_text")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<schema::Ruleset>"))]
-    pub ruleset: Option<&'a RawValue>,
+    pub ruleset: Option<&'a str>,
     /// The keys of the flags to send; all of the ruleset's when absent.
     pub flags: Option<Vec<String>>,
     /// Where the user's id is looked for: the first source that has one is taken.
@@ -153,10 +153,16 @@ impl<'a> FilterConfig<'a> {
             )]);
         }
         let mut config: Self = read(json).map_err(|misread| vec![unreadable(misread)])?;
+        config.ruleset = member_text(json, "ruleset");
         config.normalise();
         let errors = config.check();
         if errors.is_empty() { Ok(config) } else { Err(errors) }
     }
+}
+
+/// A member that is taken as it is written, by whoever knows the whole text.
+fn as_text<'a, 'd, D: Deserializer<'d>>(deserializer: D) -> Result<Option<&'a str>, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| None)
 }
 
 fn unreadable(Misread { path, message }: Misread) -> ConfigError {

@@ -28,7 +28,7 @@ fn everything_can_be_said() {
         "headers":{"flags":"X-F"},"per_flag_headers":{"checkout":"x-flag-checkout"},
         "variants":true,"max_header_bytes":1000,"environment":"test-1","test":{"header":"x-jackstaff-test"}}"#;
     let config = FilterConfig::parse(json.as_bytes()).unwrap();
-    assert_eq!(config.ruleset.unwrap().get(), r#"{"a":1}"#);
+    assert_eq!(config.ruleset.unwrap(), r#"{"a":1}"#);
     assert_eq!(config.headers.flags, "x-f");
     assert_eq!(config.headers.key, "x-flags-key");
     let anonymous = Anonymous {

@@ -1,5 +1,6 @@
 //! Attributes of the user from headers, by an explicit list.
 
+use jackstaff_core::source::document;
 use jackstaff_core::{Context, Scope, Value};
 use serde::Deserialize;
 
@@ -64,7 +65,7 @@ impl Attribute {
             AttributeType::String => Some(Value::String(text.into())),
             AttributeType::Number => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Number),
             AttributeType::Boolean => text.parse().ok().map(Value::Bool),
-            AttributeType::Json => serde_json::from_str(text).ok(),
+            AttributeType::Json => document(text.as_bytes()).ok(),
         };
         let scope = match self.scope {
             AttributeScope::Profile => Scope::Profile,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use jackstaff_core::{CompileOptions, Diagnostic, FlagIndex, Ruleset, SharedRuleset, compile, is_snapshot};
-use serde_json::value::RawValue;
+use jackstaff_core::source::document;
+use jackstaff_core::{CompileOptions, Diagnostic, FlagIndex, Ruleset, SharedRuleset, Value, compile, is_snapshot};
 
 use super::Loaded;
 use crate::filter_config::{ConfigError, FilterConfig};
@@ -37,20 +37,16 @@ pub(super) fn load(config: &FilterConfig<'_>, notices: &mut Vec<String>) -> Resu
     Ok(Some(Loaded { ruleset: Arc::new(ruleset), header, status }))
 }
 
-fn open(source: &RawValue, notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<ConfigError>> {
+fn open(source: &str, notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<ConfigError>> {
     let refuse = |message: String, remedy: &str| vec![ConfigError::new("$.ruleset", message, remedy)];
-    let bytes = match source.get().as_bytes().first() {
-        Some(b'{') => return compiled(source.get().as_bytes(), notices),
-        Some(b'"') => {
-            let text: String = serde_json::from_str(source.get())
-                .map_err(|error| refuse(error.to_string(), "give a snapshot as base64 text"))?;
-            STANDARD.decode(text.trim()).map_err(|error| {
-                refuse(
-                    format!("is no base64: {error}"),
-                    "encode a snapshot as with `base64 -w0`, or give the source itself",
-                )
-            })?
-        }
+    let bytes = match document(source.as_bytes()) {
+        Ok(Value::Map(_)) => return compiled(source.as_bytes(), notices),
+        Ok(Value::String(text)) => STANDARD.decode(text.trim()).map_err(|error| {
+            refuse(
+                format!("is no base64: {error}"),
+                "encode a snapshot as with `base64 -w0`, or give the source itself",
+            )
+        })?,
         _ => {
             return Err(refuse(
                 "is neither a JSON object nor a string".to_owned(),

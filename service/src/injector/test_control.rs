@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use jackstaff_core::source::read;
 use jackstaff_core::{Timestamp, Value};
 use serde::Deserialize;
 
@@ -42,7 +43,7 @@ impl<'h> TestControl<'h> {
     /// Where it is something else.
     pub fn parse(value: &'h [u8]) -> Result<Self, TestControlError> {
         let refuse = |error: &dyn fmt::Display| TestControlError(error.to_string());
-        let wire: Wire<'h> = serde_json::from_slice(value).map_err(|error| refuse(&error))?;
+        let wire: Wire<'h> = read(value).map_err(|error| refuse(&error))?;
         let now = match wire.now {
             None => None,
             Some(text) => Some(Timestamp::parse(&text).ok_or_else(|| refuse(&"`now` is no time as in RFC 3339"))?),

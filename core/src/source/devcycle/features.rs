@@ -205,7 +205,8 @@ impl<'d> Lowering<'_, 'd> {
             self.builder.splits.push(Split { upto, variant: found.map_or(NONE, |(_, at)| at), variant_id });
         }
         if upto < 1.0 - ROUNDING {
-            let message = format!("the percentages add up to {upto}; users beyond that have no feature");
+            let total = Value::Number(upto).to_json();
+            let message = format!("the percentages add up to {total}; users beyond that have no feature");
             self.diagnostics.error(path, message, "let them add up to 1");
         }
     }

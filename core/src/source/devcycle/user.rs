@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::context::{Context, MAX_ATTRIBUTES, Scope};
+use crate::source::document;
 use crate::value::Value;
 
 /// Why a user object is refused.
@@ -31,10 +32,10 @@ fn refuse<T>(path: impl Into<String>, message: impl Into<String>) -> Result<T, U
 /// # Errors
 /// Where it is no JSON object, names no user, or a member that decides is of the wrong type.
 pub fn parse_user(json: &[u8]) -> Result<Context<'_>, UserError> {
-    let members = match serde_json::from_slice::<Value<'_>>(json) {
+    let members = match document(json) {
         Ok(Value::Map(members)) => members,
         Ok(_) => return refuse("$", "the user must be a JSON object"),
-        Err(error) => return refuse("$", format!("the user is not JSON: {error}")),
+        Err(error) => return refuse("$", format!("the user is not JSON: {}", error.message)),
     };
     let mut context = Context::anonymous();
     for (name, value) in members {

@@ -5,10 +5,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 use serde::de::Deserializer;
-use serde_json::value::RawValue;
 
-use crate::source::raw::Members;
-use crate::source::{Misread, read};
+use crate::source::{Misread, from_value};
 use crate::value::{Text, Value};
 
 /// A part of the document: what it says, or why it cannot be read.
@@ -145,18 +143,12 @@ impl<'de: 'd, 'd> Deserialize<'de> for Variable<'d> {
     }
 }
 
-fn part<'d, T: Deserialize<'d>>(raw: &'d RawValue) -> Part<'d, T> {
-    read(raw.get().as_bytes()).map_err(|misread| unreadable(raw, misread))
-}
-
-fn unreadable(raw: &RawValue, Misread { path, message }: Misread) -> Unreadable<'_> {
-    // Lines and columns count within the part: of no use to the reader, who has the path.
-    let message = message.split(" at line ").next().unwrap_or_default().to_owned();
-    Unreadable { path, message, value: serde_json::from_str(raw.get()).unwrap_or(Value::Null) }
+fn part<'d, T: Deserialize<'d>>(value: Value<'d>) -> Part<'d, T> {
+    from_value(&value).map_err(|Misread { path, message }| Unreadable { path, message, value })
 }
 
 fn parts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<Part<'de, T>>, D::Error> {
-    Ok(Vec::<&'de RawValue>::deserialize(deserializer)?.into_iter().map(part).collect())
+    Ok(Vec::<Value<'de>>::deserialize(deserializer)?.into_iter().map(part).collect())
 }
 
 type NamedParts<'de, T> = Vec<(Cow<'de, str>, Part<'de, T>)>;
@@ -164,8 +156,12 @@ type NamedParts<'de, T> = Vec<(Cow<'de, str>, Part<'de, T>)>;
 fn named_parts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<NamedParts<'de, T>, D::Error> {
-    let members = Option::<Members<'de>>::deserialize(deserializer)?.map_or_else(Vec::new, |members| members.0);
-    Ok(members.into_iter().map(|(name, raw)| (name, part(raw))).collect())
+    use serde::de::Error;
+    match Value::deserialize(deserializer)? {
+        Value::Map(members) => Ok(members.into_iter().map(|(name, value)| (name, part(value))).collect()),
+        Value::Null => Ok(Vec::new()),
+        _ => Err(D::Error::custom("expected an object")),
+    }
 }
 
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {

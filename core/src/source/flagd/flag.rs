@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use super::{Shared, logic, metadata};
 use crate::diagnostic::Diagnostics;
 use crate::snapshot::layout::{Assignment, Decision, Flag, Literal, NONE, Range, Variant};
 use crate::snapshot::{Builder, LiteralKind, ValueKind, index, since};
-use crate::source::raw::{Members, minified};
+use crate::source::document;
+use crate::source::json::{self, Members};
+use crate::source::raw::minified;
 use crate::value::Value;
 
 /// What makes a flag unusable: where, what, and what to do about it.
@@ -27,13 +27,13 @@ impl Defect {
 /// Lowers a flag. Where it is unusable it is stored as broken: it answers ERROR, and all others work.
 pub(super) fn lower(
     key: &str,
-    raw: &RawValue,
+    raw: &str,
     path: &str,
     shared: &Shared<'_>,
     builder: &mut Builder,
     diagnostics: &mut Diagnostics,
 ) {
-    let members = serde_json::from_str::<Members<'_>>(raw.get()).unwrap_or(Members(Vec::new()));
+    let members = json::members(raw.as_bytes()).unwrap_or_default();
     let own = members
         .get("metadata")
         .map_or_else(Vec::new, |raw| metadata::read(raw, &format!("{path}.metadata"), diagnostics));
@@ -83,7 +83,7 @@ fn fill(
     decision.default_variant = default_variant(members, &names, decision, path)?;
     let Some(targeting) = members.get("targeting") else { return Ok(()) };
     let path = format!("{path}.targeting");
-    let rule = match serde_json::from_str::<Value<'_>>(targeting.get()) {
+    let rule = match document(targeting.as_bytes()) {
         Ok(Value::Null) => return Ok(()),
         Ok(Value::Map(members)) if members.is_empty() => return Ok(()),
         Ok(rule) => rule,
@@ -95,8 +95,8 @@ fn fill(
 
 /// Whether the flag is switched off.
 fn state(members: &Members<'_>, path: &str) -> Result<bool, Defect> {
-    let state = members.get("state").and_then(|raw| serde_json::from_str::<&str>(raw.get()).ok());
-    match state {
+    let state = members.get("state").and_then(|raw| document(raw.as_bytes()).ok());
+    match state.as_ref().and_then(Value::as_str) {
         Some("ENABLED") => Ok(false),
         Some("DISABLED") => Ok(true),
         _ => Defect::new(
@@ -118,7 +118,7 @@ fn variants<'d>(
     diagnostics: &mut Diagnostics,
 ) -> Result<Vec<Cow<'d, str>>, Defect> {
     let path = format!("{path}.variants");
-    let variants = members.get("variants").and_then(|raw| serde_json::from_str::<Members<'d>>(raw.get()).ok());
+    let variants = members.get("variants").and_then(|raw| json::members(raw.as_bytes()).ok());
     let Some(Members(variants)) = variants.filter(|variants| !variants.0.is_empty()) else {
         return Defect::new(path, "the flag has no variants", "give it an object of at least one value by name");
     };
@@ -136,7 +136,7 @@ fn variants<'d>(
         } else if *kind != of {
             diagnostics.warning(&path, "of another type than the variant before", "give all variants one type");
         }
-        if raw.get().starts_with(['[', 'n']) {
+        if raw.starts_with(['[', 'n']) {
             diagnostics.warning(&path, "lists and null are no flag values for OpenFeature", "use an object");
         }
         let text = builder.text(&name);
@@ -152,15 +152,15 @@ fn variants<'d>(
 }
 
 /// A variant's value, with numbers as they are written: OFREP's strict clients tell `10` from `10.0`.
-fn literal(raw: &RawValue, builder: &mut Builder) -> (Literal, ValueKind) {
-    match serde_json::from_str::<Value<'_>>(raw.get()) {
+fn literal(raw: &str, builder: &mut Builder) -> (Literal, ValueKind) {
+    match document(raw.as_bytes()) {
         Ok(Value::Number(number)) => {
-            (Literal { kind: LiteralKind::Number as u8, text: builder.text(raw.get()), number }, ValueKind::Number)
+            (Literal { kind: LiteralKind::Number as u8, text: builder.text(raw), number }, ValueKind::Number)
         }
         Ok(value @ Value::Bool(_)) => (builder.literal(&value), ValueKind::Boolean),
         Ok(value @ Value::String(_)) => (builder.literal(&value), ValueKind::String),
         _ => (
-            Literal { kind: LiteralKind::Json as u8, text: builder.text(&minified(raw.get())), number: 0.0 },
+            Literal { kind: LiteralKind::Json as u8, text: builder.text(&minified(raw)), number: 0.0 },
             ValueKind::Structure,
         ),
     }
@@ -174,7 +174,7 @@ fn default_variant(
     path: &str,
 ) -> Result<u32, Defect> {
     let path = format!("{path}.defaultVariant");
-    let name = match members.get("defaultVariant").map(|raw| serde_json::from_str::<Value<'_>>(raw.get())) {
+    let name = match members.get("defaultVariant").map(|raw| document(raw.as_bytes())) {
         None | Some(Ok(Value::Null)) => return Ok(NONE),
         Some(Ok(Value::String(name))) => name,
         Some(_) => {

@@ -2,18 +2,16 @@
 
 use std::borrow::Cow;
 
-use serde_json::value::RawValue;
-
 use crate::diagnostic::Diagnostics;
-use crate::source::raw::Members;
+use crate::source::json::{self, Members};
 use crate::value::write_json_string;
 
 /// A member's name and its JSON text, as written.
 pub(super) type Entry<'d> = (Cow<'d, str>, String);
 
 /// Reads an object. What is neither string, number nor boolean is left out and reported: clients take nothing else.
-pub(super) fn read<'d>(raw: &'d RawValue, path: &str, diagnostics: &mut Diagnostics) -> Vec<Entry<'d>> {
-    let Ok(Members(members)) = serde_json::from_str::<Members<'d>>(raw.get()) else {
+pub(super) fn read<'d>(raw: &'d str, path: &str, diagnostics: &mut Diagnostics) -> Vec<Entry<'d>> {
+    let Ok(Members(members)) = json::members(raw.as_bytes()) else {
         diagnostics.warning(
             path,
             "not an object; it is left out",
@@ -23,12 +21,12 @@ pub(super) fn read<'d>(raw: &'d RawValue, path: &str, diagnostics: &mut Diagnost
     };
     let mut entries: Vec<Entry<'d>> = Vec::new();
     for (name, value) in members {
-        if value.get().starts_with(['{', '[', 'n']) {
+        if value.starts_with(['{', '[', 'n']) {
             let remedy = "use a string, a number or a boolean";
             diagnostics.warning(&format!("{path}[{name:?}]"), "clients take only scalars; it is left out", remedy);
             continue;
         }
-        set(&mut entries, name, value.get().to_owned());
+        set(&mut entries, name, value.to_owned());
     }
     entries
 }

@@ -11,9 +11,7 @@ pub use user::{ContextError, parse_context};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
-use serde_json::value::RawValue;
-
-use super::raw::Members;
+use super::json::{self, Members};
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::snapshot::{Builder, Dialect};
 use crate::value::Value;
@@ -59,12 +57,12 @@ struct Shared<'d> {
 /// # Errors
 /// Where the document as a whole holds no flag definitions.
 pub(crate) fn lower(
-    json: &[u8],
+    source: &[u8],
     fractional: Option<Fractional>,
     builder: &mut Builder,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Vec<Diagnostic>> {
-    let document = serde_json::from_slice::<Members<'_>>(json).map_err(|error| refusal("$", &error.to_string()))?;
+    let document = json::members(source).map_err(|error| refusal(&error.path, &error.message))?;
     let flags = document.get("flags").ok_or_else(|| refusal("$.flags", "it is missing"))?;
     let flags = read_flags(flags, diagnostics).map_err(|error| refusal("$.flags", &error))?;
     builder.meta.dialect = Dialect::Flagd as u8;
@@ -91,12 +89,12 @@ fn refusal(path: &str, message: &str) -> Vec<Diagnostic> {
     }]
 }
 
-type Flags<'d> = BTreeMap<Cow<'d, str>, (String, &'d RawValue)>;
+type Flags<'d> = BTreeMap<Cow<'d, str>, (String, &'d str)>;
 
 /// Both shapes of `flags`: an object by key, and a list of objects that have a `key`. In the order of keys, as flagd answers.
-fn read_flags<'d>(raw: &'d RawValue, diagnostics: &mut Diagnostics) -> Result<Flags<'d>, String> {
+fn read_flags<'d>(raw: &'d str, diagnostics: &mut Diagnostics) -> Result<Flags<'d>, String> {
     let mut flags = Flags::new();
-    let mut add = |key: Cow<'d, str>, path: String, raw: &'d RawValue| {
+    let mut add = |key: Cow<'d, str>, path: String, raw: &'d str| {
         if key.is_empty() {
             diagnostics.error(&path, "a flag's key is empty: nobody can ask for it", "name the flag");
         } else if let Some((earlier, _)) = flags.insert(key, (path.clone(), raw)) {
@@ -104,13 +102,13 @@ fn read_flags<'d>(raw: &'d RawValue, diagnostics: &mut Diagnostics) -> Result<Fl
             diagnostics.error(&path, message, "rename one, or keep flag sets in rulesets of their own");
         }
     };
-    if raw.get().starts_with('[') {
-        let items: Vec<&'d RawValue> = serde_json::from_str(raw.get()).map_err(|error| error.to_string())?;
+    if raw.starts_with('[') {
+        let items = json::items(raw).map_err(|error| error.to_string())?;
         for (i, item) in items.into_iter().enumerate() {
             let path = format!("$.flags[{i}]");
-            let key = serde_json::from_str::<Members<'d>>(item.get())
+            let key = json::members(item.as_bytes())
                 .ok()
-                .and_then(|members| serde_json::from_str::<Value<'d>>(members.get("key")?.get()).ok());
+                .and_then(|members| json::document(members.get("key")?.as_bytes()).ok());
             match key {
                 Some(Value::String(key)) => add(key, path, item),
                 _ => return Err(format!("{path} has no `key`: in a list every flag needs one")),
@@ -119,7 +117,7 @@ fn read_flags<'d>(raw: &'d RawValue, diagnostics: &mut Diagnostics) -> Result<Fl
         return Ok(flags);
     }
     let Members(members) =
-        serde_json::from_str(raw.get()).map_err(|_| "it is neither an object nor a list".to_owned())?;
+        json::members(raw.as_bytes()).map_err(|_| "it is neither an object nor a list".to_owned())?;
     for (key, raw) in members {
         let path = format!("$.flags[{key:?}]");
         add(key, path, raw);
@@ -129,7 +127,7 @@ fn read_flags<'d>(raw: &'d RawValue, diagnostics: &mut Diagnostics) -> Result<Fl
 
 fn evaluators<'d>(document: &Members<'d>, diagnostics: &mut Diagnostics) -> HashMap<Cow<'d, str>, Value<'d>> {
     let Some(raw) = document.get("$evaluators") else { return HashMap::new() };
-    if let Ok(Value::Map(members)) = serde_json::from_str(raw.get()) {
+    if let Ok(Value::Map(members)) = json::document(raw.as_bytes()) {
         return members.into_iter().collect();
     }
     diagnostics.error(
@@ -141,8 +139,8 @@ fn evaluators<'d>(document: &Members<'d>, diagnostics: &mut Diagnostics) -> Hash
 }
 
 fn chosen_fractional(document: &Members<'_>, diagnostics: &mut Diagnostics) -> Option<Fractional> {
-    let raw = document.get("fractional")?;
-    let chosen = serde_json::from_str::<&str>(raw.get()).ok().and_then(Fractional::from_name);
+    let value = json::document(document.get("fractional")?.as_bytes());
+    let chosen = value.ok().and_then(|value| Fractional::from_name(value.as_str()?));
     if chosen.is_none() {
         diagnostics.error("$.fractional", "names no generation of `fractional`: v2 is used", "write \"v2\" or \"v3\"");
     }

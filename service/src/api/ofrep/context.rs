@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use jackstaff_core::source::flagd::{ContextError, parse_context};
-use jackstaff_core::source::repair_surrogates;
+use jackstaff_core::source::{document, repair_surrogates};
 use jackstaff_core::{Context, Dialect, Value};
 
 /// The members of the evaluation context. No body and no context are an empty one, and so is a context that is no object: flagd and its
@@ -13,7 +13,7 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<(Cow<'static, str>, Value<'static>
         return Ok(Vec::new());
     }
     let repaired = repair_surrogates(body);
-    let members = match serde_json::from_slice::<Value<'_>>(&repaired) {
+    let members = match document(&repaired) {
         Ok(Value::Map(members)) => members,
         Ok(_) => return Err("the body is no object: send {\"context\":{\"targetingKey\":…}}".to_owned()),
         Err(error) => {

@@ -1,6 +1,7 @@
 //! `Flagd-Selector`: the flags of one set.
 
 use http::request::Parts;
+use jackstaff_core::source::document;
 use jackstaff_core::{FlagIndex, Ruleset, Value};
 
 const HEADER: &str = "flagd-selector";
@@ -29,7 +30,7 @@ impl Selector {
     pub(super) fn admits(&self, ruleset: &Ruleset<'_>, flag: FlagIndex) -> bool {
         let Some(wanted) = &self.0 else { return true };
         let metadata = ruleset.flag(flag).map_or("", |view| view.metadata);
-        let id = match serde_json::from_str::<Value<'_>>(metadata) {
+        let id = match document(metadata.as_bytes()) {
             Ok(Value::Map(members)) => members.into_iter().find(|(name, _)| name == "flagSetId").map(|(_, id)| id),
             _ => None,
         };
