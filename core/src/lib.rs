@@ -32,6 +32,7 @@ mod diagnostic;
 mod evaluate;
 mod hash;
 mod snapshot;
+mod sort;
 pub mod source;
 mod timestamp;
 mod value;
@@ -47,6 +48,7 @@ pub use snapshot::{
     DecisionView, Dialect, FlagIndex, FlagValue, FlagView, OpenError, RuleView, Ruleset, SharedRuleset, ValueKind,
     VariantView, is_snapshot,
 };
+pub use sort::sort;
 pub use source::{CompileOptions, Compiled, compile};
 pub use timestamp::Timestamp;
 pub use value::{Value, write_json_string};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Write as _};
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 /// A JSON value. Text borrows from the document it was read from where that held no escapes.
 #[derive(Clone, Debug, PartialEq)]
@@ -146,6 +147,19 @@ fn escape_position(bytes: &[u8]) -> Option<usize> {
         start = start.saturating_add(TOGETHER);
     }
     None
+}
+
+impl Serialize for Value<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(b) => serializer.serialize_bool(*b),
+            Self::Number(n) => serializer.serialize_f64(*n),
+            Self::String(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Map(members) => serializer.collect_map(members.iter().map(|(name, value)| (name, value))),
+        }
+    }
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Value<'a> {

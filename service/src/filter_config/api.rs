@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use jackstaff_core::Value;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use super::{ConfigError, FilterConfig};
 use crate::config;
@@ -20,7 +20,7 @@ pub struct ApiConfig<'a> {
     /// Who may ask: a list of the entries that `jackstaff key` prints. They name `environment`, which must be given too.
     #[serde(borrow, default)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<BTreeMap<String, String>>>"))]
-    pub keys: Option<&'a RawValue>,
+    pub keys: Option<Value<'a>>,
     /// Whether OFREP answers whoever shows no key too. Such a caller can read every flag's value for every user.
     #[serde(default)]
     pub open: bool,
@@ -33,8 +33,8 @@ impl FilterConfig<'_> {
     /// The settings of the API, by the names by which the service asks for them; nothing where the API is not asked for.
     pub(crate) fn api_settings(&self) -> Option<BTreeMap<&'static str, String>> {
         let api = self.api.as_ref()?;
-        let keys = api.keys.map_or("[]", RawValue::get);
-        let mut settings = BTreeMap::from([(config::KEYS, keys.to_owned())]);
+        let keys = api.keys.as_ref().map_or_else(|| "[]".to_owned(), Value::to_json);
+        let mut settings = BTreeMap::from([(config::KEYS, keys)]);
         if api.open {
             settings.insert(config::OPEN_ENVIRONMENT, self.environment.clone().unwrap_or_default());
         }

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use jackstaff_core::sort;
+
 /// The dictionary key of a flag (RFC 9651, section 3.1.2): letters in lower case, `_` for every character that is not allowed, and `*`
 /// in front of a first character that may not stand first.
 ///
@@ -58,7 +60,7 @@ pub fn collisions<'k>(flags: impl IntoIterator<Item = &'k str>) -> Vec<Collision
     by_member
         .into_iter()
         .filter_map(|(member, mut flags)| {
-            flags.sort_unstable();
+            sort(&mut flags, Ord::cmp);
             flags.dedup();
             (flags.len() > 1).then(|| Collision { member: member.into_owned(), flags })
         })

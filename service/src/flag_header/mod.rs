@@ -9,7 +9,7 @@ mod status;
 
 use std::hash::Hasher as _;
 
-use jackstaff_core::{Decision, FlagIndex, NoVisitor, Reason, Ruleset, Session};
+use jackstaff_core::{Decision, FlagIndex, NoVisitor, Reason, Ruleset, Session, sort};
 use siphasher::sip::SipHasher13;
 
 pub use self::key::{Collision, collisions, member_key};
@@ -89,7 +89,7 @@ impl FlagHeader {
         let key = |flag: FlagIndex| ruleset.flag(flag).map_or("", |flag| flag.key);
         let mut members: Vec<_> =
             selected.into_iter().map(|flag| (member_key(key(flag)).into_owned(), key(flag), flag)).collect();
-        members.sort_unstable();
+        sort(&mut members, Ord::cmp);
         members.dedup_by(|later, earlier| later.0 == earlier.0);
         let mut slots: Vec<_> = members
             .into_iter()

@@ -1,6 +1,7 @@
 //! Hashing a value as CBOR: RFC 8949, core deterministic encoding (4.2.1), with whole numbers as integers as flagd wants them.
 
 use crate::hash::Murmur3;
+use crate::sort;
 use crate::value::Value;
 
 /// Takes the encoding, piece by piece.
@@ -41,7 +42,7 @@ pub(super) fn encode(value: &Value<'_>, out: &mut dyn Sink) {
             head(MAP, members.len() as u64, out);
             // By the encoded key: all are text, whose heads order them by length first.
             let mut sorted: Vec<_> = members.iter().collect();
-            sorted.sort_by(|(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.as_bytes().cmp(b.as_bytes())));
+            sort(&mut sorted, |(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.as_bytes().cmp(b.as_bytes())));
             for (name, value) in sorted {
                 text(name, out);
                 encode(value, out);

@@ -7,6 +7,7 @@ use super::{Got, Logic, Operator, Scope, detail, null};
 use crate::context::attribute_hash;
 use crate::evaluate::{Fault, FaultKind};
 use crate::snapshot::layout::Expression;
+use crate::sort;
 use crate::value::Value;
 
 /// The attribute that names the subject.
@@ -122,7 +123,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
             members.push((Cow::Borrowed(TARGETING_KEY), Value::String(Cow::Owned(key.to_owned()))));
         }
         members.push((Cow::Borrowed(FLAGD), self.flagd_properties()));
-        members.sort_by(|(a, _), (b, _)| a.cmp(b));
+        sort(&mut members, |(a, _), (b, _)| a.cmp(b));
         Ok(Value::Map(members))
     }
 

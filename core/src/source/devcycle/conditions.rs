@@ -9,6 +9,7 @@ use crate::context::attribute_hash;
 use crate::evaluate::{Comparator, MAX_DEPTH, Test, clean_version, version_parts};
 use crate::snapshot::layout::{Condition, Literal, NONE, Range, Text};
 use crate::snapshot::{LiteralKind, ValueKind, index, since};
+use crate::sort;
 use crate::value::{Value, number_text};
 
 /// Where a filter stands.
@@ -260,7 +261,7 @@ impl<'d> Lowering<'_, 'd> {
             .collect();
         if matches!(comparator, Comparator::Equal | Comparator::NotEqual) {
             // Membership only: sorted by bytes, as the evaluation bisects.
-            texts.sort();
+            sort(&mut texts, Ord::cmp);
             texts.dedup();
         }
         let literals = texts

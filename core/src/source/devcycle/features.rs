@@ -9,6 +9,7 @@ use crate::context::attribute_hash;
 use crate::hash::murmur3;
 use crate::snapshot::layout::{Assignment, Decision, NONE, Rollout, Rule, Split, Stage, Text, Variant};
 use crate::snapshot::{ValueKind, index, since};
+use crate::sort;
 use crate::value::Value;
 
 /// The seed from which each target's own seed is hashed (facts 2.1).
@@ -189,7 +190,7 @@ impl<'d> Lowering<'_, 'd> {
     /// In descending order of the variation's id, by UTF-16 code units, equal ids as written; sums as doubles in that order (facts 2.3).
     fn distribution(&mut self, shares: &'d [Share<'d>], feature: &'d Feature<'d>, first_variant: u32, path: &str) {
         let mut ordered: Vec<&Share<'_>> = shares.iter().collect();
-        ordered.sort_by(|a, b| b.variation.encode_utf16().cmp(a.variation.encode_utf16()));
+        sort(&mut ordered, |a, b| b.variation.encode_utf16().cmp(a.variation.encode_utf16()));
         let mut upto = 0.0;
         for share in ordered {
             upto += share.percentage;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use http::{Response, StatusCode};
+use jackstaff_core::sort;
 use jackstaff_core::{
     Decision, ErrorCode, FlagIndex, FlagView, NoVisitor, Reason, Ruleset, Session, write_json_string,
 };
@@ -35,7 +36,7 @@ pub(super) fn all(
         .filter(|flag| selector.admits(ruleset, *flag))
         .filter_map(|flag| Some((ruleset.flag(flag)?, flag)))
         .collect();
-    flags.sort_by_key(|(view, _)| view.key);
+    sort(&mut flags, |(a, _), (b, _)| a.key.cmp(b.key));
     let mut body = "{\"flags\":[".to_owned();
     for (i, (view, flag)) in flags.iter().enumerate() {
         if i > 0 {

@@ -5,6 +5,7 @@ mod write;
 
 use std::collections::BTreeMap;
 
+use jackstaff_core::sort;
 use jackstaff_core::source::devcycle::{Details, fault_message};
 use jackstaff_core::{
     Choice, Context, DecisionView, Dialect, Fault, FlagIndex, FlagValue, Overrides, Reason, Ruleset, Timestamp,
@@ -114,8 +115,8 @@ pub fn variable<'r>(
 }
 
 /// Sorts by the ruleset's order; what was found twice, of a variant chosen by hand as well, stays twice.
-fn in_order(faults: &mut [Faulty<'_>]) {
-    faults.sort_by_key(|faulty| faulty.decision);
+fn in_order(faults: &mut Vec<Faulty<'_>>) {
+    sort(faults, |a, b| a.decision.cmp(&b.decision));
 }
 
 /// Decides everything for `context` at `now`. Variants chosen by hand come on top, in their order: each replaces the feature's other
