@@ -7,7 +7,7 @@ mod test_control;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jackstaff_core::source::flagd;
+use jackstaff_core::source::{document, flagd};
 use jackstaff_core::{Context, Dialect, SharedRuleset, Timestamp, Value};
 
 pub(crate) use self::guard::folded;
@@ -171,7 +171,7 @@ fn trusted<'h>(headers: &Headers<'h>, name: &str) -> Option<Cow<'h, [u8]>> {
 fn trusted_context(json: &[u8], dialect: Dialect) -> Option<Context<'_>> {
     match dialect {
         Dialect::DevCycle => user(json).ok(),
-        Dialect::Flagd => match serde_json::from_slice(json) {
+        Dialect::Flagd => match document(json) {
             Ok(Value::Map(members)) => flagd::parse_context(members, dialect)
                 .ok()
                 .filter(|context| context.targeting_key().is_none_or(|key| key.len() <= MAX_ID_BYTES)),
