@@ -35,8 +35,13 @@ impl Player for Vectors {
     }
 
     fn play(&self, host: Host) -> Result<Vec<Failure>> {
-        let mut failures = if host == Host::Native { native::play(self)? } else { Vec::new() };
-        failures.extend(if host.serves_api() { api::play(host, self)? } else { filter::play(host, self)? });
+        let mut failures = api::play(host, self)?;
+        if host == Host::Native {
+            failures.extend(native::play(self)?);
+        }
+        if host.injects() {
+            failures.extend(filter::play(host, self)?);
+        }
         Ok(merged(failures))
     }
 }
