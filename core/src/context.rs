@@ -135,9 +135,19 @@ impl<'a> Context<'a> {
     }
 
     /// The attribute `name` of whichever scope has it: for targeting rules, which know no scopes. The narrowest scope comes first.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn find_any(&self, hash: u32, name: &[u8]) -> Option<&Value<'a>> {
-        [Scope::Private, Scope::Custom, Scope::Profile].into_iter().find_map(|scope| self.find(hash, scope, name))
+        let mut at = self.hashes.partition_point(|&h| h < hash);
+        let mut found: Option<&Attribute<'a>> = None;
+        while self.hashes.get(at) == Some(&hash) {
+            let attribute = self.attributes.get(at)?;
+            let narrower = attribute.scope != Scope::OptIn && found.is_none_or(|found| found.scope < attribute.scope);
+            if narrower && attribute.name.as_bytes() == name {
+                found = Some(attribute);
+            }
+            at = at.saturating_add(1);
+        }
+        found.map(|attribute| &attribute.value)
     }
 
     fn position(&self, hash: u32, scope: Scope, name: &str) -> Option<usize> {

@@ -31,17 +31,17 @@ impl Murmur3 {
         #[allow(clippy::cast_possible_truncation)]
         let added = bytes.len() as u32;
         self.len = self.len.wrapping_add(added);
-        if self.tail_len == 0 {
-            let mut blocks = bytes.chunks_exact(4);
-            for block in &mut blocks {
-                if let &[a, b, c, d] = block {
-                    self.state = mix(self.state, u32::from_le_bytes([a, b, c, d]));
-                }
+        // What completes a block that was begun, then whole blocks.
+        let begun = if self.tail_len == 0 { 0 } else { 4_u32.saturating_sub(self.tail_len) as usize };
+        let (first, bytes) = bytes.split_at_checked(begun).unwrap_or((bytes, &[]));
+        self.push_tail(first);
+        let mut blocks = bytes.chunks_exact(4);
+        for block in &mut blocks {
+            if let &[a, b, c, d] = block {
+                self.state = mix(self.state, u32::from_le_bytes([a, b, c, d]));
             }
-            self.push_tail(blocks.remainder());
-        } else {
-            self.push_tail(bytes);
         }
+        self.push_tail(blocks.remainder());
     }
 
     fn push_tail(&mut self, bytes: &[u8]) {

@@ -2,10 +2,10 @@
 
 use super::decide::Session;
 use super::decision::{Choice, Fault, FaultKind, Reason};
-use super::logic::Logic;
+use super::logic::{Logic, Scalar};
 use super::visitor::Visitor;
 use crate::snapshot::layout::{Decision, NONE};
-use crate::value::{Value, number_text};
+use crate::value::number_text;
 
 impl<'r> Session<'r, '_> {
     /// The variant that targeting chooses, or else the default variant; none where the application's default applies.
@@ -37,26 +37,26 @@ impl<'r> Session<'r, '_> {
         let mut logic = Logic {
             ruleset,
             context: self.context,
-            flag_key: ruleset.text(record.key),
+            flag_key: ruleset.bytes(record.key),
             now: self.now,
             steps: &mut self.steps,
             visitor,
         };
-        let value = logic.value(record.targeting)?;
+        let value = logic.value(record.targeting).map_err(Fault::of)?;
         let mut number = ryu_js::Buffer::new();
-        let name = match &*value {
-            Value::Null => return Ok(default.map(|variant| choice(variant, Reason::Default))),
-            Value::Bool(true) => "true",
-            Value::Bool(false) => "false",
-            Value::Number(n) => number_text(*n, &mut number),
-            Value::String(name) => name,
-            Value::List(_) | Value::Map(_) => return Err(Fault::of(FaultKind::UnknownVariant)),
+        let name = match value.scalar() {
+            Scalar::Null => return Ok(default.map(|variant| choice(variant, Reason::Default))),
+            Scalar::Bool(true) => b"true".as_slice(),
+            Scalar::Bool(false) => b"false".as_slice(),
+            Scalar::Number(n) => number_text(n, &mut number).as_bytes(),
+            Scalar::Text(name) => name,
+            Scalar::List | Scalar::Map => return Err(Fault::of(FaultKind::UnknownVariant)),
         };
         let variants = record.variants.start..record.variants.start.saturating_add(record.variants.len);
         for at in variants {
             super::decide::spend(&mut self.steps, 1)?;
             let variant = ruleset.tables.variants.get(at as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
-            if ruleset.bytes(variant.key) == name.as_bytes() {
+            if ruleset.bytes(variant.key) == name {
                 return Ok(Some(choice(at, Reason::TargetingMatch)));
             }
         }

@@ -1,5 +1,6 @@
 //! Hashing a value as CBOR: RFC 8949, core deterministic encoding (4.2.1), with whole numbers as integers as flagd wants them.
 
+use super::got::Scalar;
 use crate::hash::Murmur3;
 use crate::sort;
 use crate::value::Value;
@@ -28,10 +29,6 @@ const MAP: u8 = 5;
 /// Encodes `value`.
 pub(super) fn encode(value: &Value<'_>, out: &mut dyn Sink) {
     match value {
-        Value::Null => out.put(&[0xf6]),
-        Value::Bool(b) => out.put(&[if *b { 0xf5 } else { 0xf4 }]),
-        Value::Number(n) => number(*n, out),
-        Value::String(s) => text(s, out),
         Value::List(items) => {
             head(LIST, items.len() as u64, out);
             for item in items {
@@ -44,23 +41,35 @@ pub(super) fn encode(value: &Value<'_>, out: &mut dyn Sink) {
             let mut sorted: Vec<_> = members.iter().collect();
             sort(&mut sorted, |(a, _), (b, _)| a.len().cmp(&b.len()).then_with(|| a.as_bytes().cmp(b.as_bytes())));
             for (name, value) in sorted {
-                text(name, out);
+                text(name.as_bytes(), out);
                 encode(value, out);
             }
         }
+        scalar => encode_scalar(Scalar::of(scalar), out),
+    }
+}
+
+/// Encodes a scalar; of anything else nothing.
+pub(super) fn encode_scalar(value: Scalar<'_>, out: &mut dyn Sink) {
+    match value {
+        Scalar::Null => out.put(&[0xf6]),
+        Scalar::Bool(b) => out.put(&[if b { 0xf5 } else { 0xf4 }]),
+        Scalar::Number(n) => number(n, out),
+        Scalar::Text(s) => text(s, out),
+        Scalar::List | Scalar::Map => {}
     }
 }
 
 /// Encodes the list of these two texts.
-pub(super) fn encode_pair(a: &str, b: &str, out: &mut dyn Sink) {
+pub(super) fn encode_pair(a: &[u8], b: &[u8], out: &mut dyn Sink) {
     head(LIST, 2, out);
     text(a, out);
     text(b, out);
 }
 
-fn text(text: &str, out: &mut dyn Sink) {
+fn text(text: &[u8], out: &mut dyn Sink) {
     head(TEXT, text.len() as u64, out);
-    out.put(text.as_bytes());
+    out.put(text);
 }
 
 /// The shortest head that holds `n`.

@@ -1,10 +1,12 @@
 //! `fractional`: the subject's hash chooses among weighted variants.
 
-use std::borrow::Cow;
+use zerovec::ule::AsULE as _;
 
 use super::cbor;
-use super::{Got, Logic, Operator, Scope, detail, null};
-use crate::evaluate::{Fault, FaultKind};
+use super::detail::CONSTANT;
+use super::got::{Got, Scalar};
+use super::{Logic, Operator, Scope};
+use crate::evaluate::FaultKind;
 use crate::hash::Murmur3;
 use crate::snapshot::layout::{Expression, Range};
 use crate::value::Value;
@@ -17,37 +19,37 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
     pub(super) fn fractional<'v>(
         &mut self,
         operator: Operator,
-        e: &Expression,
+        operands: Range,
+        detail: u8,
         scope: Scope<'v>,
         depth: u32,
-    ) -> Result<Got<'v>, Fault<'r>>
+    ) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
-        if e.operands.len == 0 {
-            return Ok(null());
+        if operands.len == 0 {
+            return Ok(Got::Null);
         }
         // A distribution without a key: whether it is one shows without building the list.
-        let first = self.operator_at(e.operands.start)?;
-        let key = if first == Operator::List { None } else { Some(self.arg(e, 0, scope, depth)?) };
-        let (hash, skip) = match key.as_deref() {
-            None => (self.own_key(operator), 0),
-            // A computed bucket: it is itself part of the distribution.
-            Some(Value::List(_)) => (self.own_key(operator), 0),
-            Some(key) => (self.hash(operator, key)?, 1),
+        let first = self.operator_at(operands.start)?;
+        let key = if first == Operator::List { None } else { Some(self.at(operands, 0, scope, depth)?) };
+        // A computed bucket is itself part of the distribution.
+        let computed = key.as_ref().is_some_and(|key| matches!(key.scalar(), Scalar::List));
+        let (hash, skip) = match &key {
+            Some(key) if !computed => (self.hash(operator, key)?, 1),
+            _ => (self.own_key(operator), 0),
         };
-        let Some(hash) = hash else { return Ok(null()) };
-        let buckets = Range { start: e.operands.start.saturating_add(skip), len: e.operands.len.saturating_sub(skip) };
-        let computed = matches!(key.as_deref(), Some(Value::List(_)));
-        if e.detail & detail::CONSTANT != 0 && !computed && self.visitor.is_none() {
-            return self.constant(hash, buckets);
+        let Some(hash) = hash else { return Ok(Got::Null) };
+        let buckets = Range { start: operands.start.saturating_add(skip), len: operands.len.saturating_sub(skip) };
+        if detail & CONSTANT != 0 && !computed && self.visitor.is_none() {
+            return self.constant(hash, buckets, depth);
         }
         self.computed_buckets(hash, buckets, scope, depth)
     }
 
-    fn operator_at(&self, at: u32) -> Result<Operator, Fault<'r>> {
-        let found = self.ruleset.tables.expressions.get(at as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+    fn operator_at(&self, at: u32) -> Result<Operator, FaultKind> {
+        let found = self.ruleset.tables.expressions.get(at as usize).ok_or(FaultKind::Corrupt)?;
         Ok(Operator::from_u8(found.operator))
     }
 
@@ -56,25 +58,30 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         let subject = self.context.targeting_key().filter(|key| !key.is_empty())?;
         let mut hash = Murmur3::new(0);
         if operator == Operator::FractionalCbor {
-            cbor::encode_pair(self.flag_key, subject, &mut hash);
+            cbor::encode_pair(self.flag_key, subject.as_bytes(), &mut hash);
         } else {
-            hash.update(self.flag_key.as_bytes());
+            hash.update(self.flag_key);
             hash.update(subject.as_bytes());
         }
         Some(hash.finish())
     }
 
-    fn hash(&mut self, operator: Operator, key: &Value<'_>) -> Result<Option<u32>, Fault<'r>> {
+    fn hash(&mut self, operator: Operator, key: &Got<'_>) -> Result<Option<u32>, FaultKind> {
         let mut hash = Murmur3::new(0);
-        match (operator, key) {
-            (_, Value::Null) => return Ok(None),
-            (Operator::FractionalCbor, key) => {
-                self.spend_on_copy(key)?;
-                cbor::encode(key, &mut hash);
+        match (operator, key.scalar()) {
+            (_, Scalar::Null) => return Ok(None),
+            (Operator::FractionalCbor, scalar) => {
+                self.spend_on_text(scalar.text_len())?;
+                if let Some(value) = key.compound() {
+                    self.spend_on_copy(value)?;
+                    cbor::encode(value, &mut hash);
+                } else {
+                    cbor::encode_scalar(scalar, &mut hash);
+                }
             }
-            (_, Value::String(text)) => {
+            (_, Scalar::Text(text)) => {
                 self.spend_on_text(text.len())?;
-                hash.update(text.as_bytes());
+                hash.update(text);
             }
             _ => return Ok(None),
         }
@@ -82,25 +89,24 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
     }
 
     /// Entries that are written out, and were checked when compiled: `number` is the sum of the weights up to and with each.
-    fn constant<'v>(&mut self, hash: u32, buckets: Range) -> Result<Got<'v>, Fault<'r>>
+    fn constant<'v>(&mut self, hash: u32, buckets: Range, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
         self.spend(buckets.len)?;
-        let entry = |place: u32| {
-            let at = buckets.start.saturating_add(place) as usize;
-            self.ruleset.tables.expressions.get(at).ok_or_else(|| Fault::of(FaultKind::Corrupt))
-        };
-        let Some(last) = buckets.len.checked_sub(1) else { return Ok(null()) };
-        let chosen = bucket(hash, total(entry(last)?.number));
-        for place in 0..buckets.len {
-            let entry = entry(place)?;
+        let start = buckets.start as usize;
+        let entries = self.ruleset.tables.expressions.as_ule_slice();
+        let entries = entries.get(start..start.saturating_add(buckets.len as usize)).ok_or(FaultKind::Corrupt)?;
+        let Some(last) = entries.last() else { return Ok(Got::Null) };
+        let chosen = bucket(hash, total(Expression::from_unaligned(*last).number));
+        for entry in entries {
+            let entry = Expression::from_unaligned(*entry);
             if chosen < total(entry.number) {
-                return self.eval(entry.operands.start, Scope::Context, 0);
+                return self.eval(entry.operands.start, None, depth);
             }
         }
-        Ok(null())
+        Ok(Got::Null)
     }
 
     fn computed_buckets<'v>(
@@ -109,7 +115,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         buckets: Range,
         scope: Scope<'v>,
         depth: u32,
-    ) -> Result<Got<'v>, Fault<'r>>
+    ) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
@@ -119,16 +125,16 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         for at in buckets.start..buckets.start.saturating_add(buckets.len) {
             let entry = self.eval(at, scope, depth)?;
             let entry = self.own(entry)?;
-            let Some((variant, weight)) = read_entry(entry) else { return Ok(null()) };
+            let Some((variant, weight)) = read_entry(entry) else { return Ok(Got::Null) };
             sum = sum.saturating_add(weight);
             entries.push((variant, sum));
         }
         if sum == 0 || sum > MAX_TOTAL {
-            return Ok(null());
+            return Ok(Got::Null);
         }
         let chosen = bucket(hash, sum);
         let found = entries.into_iter().find(|(_, upto)| chosen < *upto);
-        Ok(found.map_or_else(null, |(variant, _)| Cow::Owned(variant)))
+        Ok(found.map_or(Got::Null, |(variant, _)| Got::owned(variant)))
     }
 }
 

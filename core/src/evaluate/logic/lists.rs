@@ -1,11 +1,10 @@
 //! Lists: `in`, `merge`, `map`, `filter`, `reduce`, `all`, `none`, `some`.
 
-use std::borrow::Cow;
-
-use super::coerce::{strictly_equal, text as to_text, truthy};
-use super::{Got, Logic, Operator, Scope, null};
-use crate::evaluate::{Fault, FaultKind};
-use crate::snapshot::layout::Expression;
+use super::coerce::{strictly_equal, text as to_text};
+use super::got::{Got, Scalar};
+use super::{Frame, Logic, Operator, Scope};
+use crate::evaluate::FaultKind;
+use crate::snapshot::layout::{Expression, Range};
 use crate::value::Value;
 
 /// A value is copied at this price for each of its parts: the memory of a session stays below some 10 MB.
@@ -16,13 +15,13 @@ const MAX_NESTING: u32 = 256;
 
 impl<'r, 'c> Logic<'r, 'c, '_, '_> {
     /// Takes what copying `value` costs.
-    pub(super) fn spend_on_copy(&mut self, value: &Value<'_>) -> Result<(), Fault<'r>> {
+    pub(super) fn spend_on_copy(&mut self, value: &Value<'_>) -> Result<(), FaultKind> {
         self.spend_on_parts(value, 0)
     }
 
-    fn spend_on_parts(&mut self, value: &Value<'_>, depth: u32) -> Result<(), Fault<'r>> {
+    fn spend_on_parts(&mut self, value: &Value<'_>, depth: u32) -> Result<(), FaultKind> {
         if depth > MAX_NESTING {
-            return Err(Fault::of(FaultKind::TooComplex));
+            return Err(FaultKind::TooComplex);
         }
         self.spend(STEPS_PER_COPY)?;
         let below = depth.saturating_add(1);
@@ -37,46 +36,48 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         }
     }
 
-    pub(super) fn contains<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<bool, Fault<'r>>
+    #[inline(never)]
+    pub(super) fn contains<'v>(&mut self, operands: Range, scope: Scope<'v>, depth: u32) -> Result<bool, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
-        let needle = self.arg(e, 0, scope, depth)?;
-        let at = e.operands.start.saturating_add(1);
-        let written = self.ruleset.tables.expressions.get(at as usize).filter(|_| e.operands.len > 1);
+        let needle = self.at(operands, 0, scope, depth)?;
+        let at = operands.start.saturating_add(1);
+        let written = self.ruleset.tables.expressions.get(at as usize).filter(|_| operands.len > 1);
         // A list in the rule is not built: its items are looked at one by one.
         if let Some(list) = written
             && Operator::from_u8(list.operator) == Operator::List
             && self.visitor.is_none()
         {
             for place in 0..list.operands.len {
-                let item = self.arg(&list, place, scope, depth.saturating_add(1))?;
-                if strictly_equal(&needle, &item) {
+                let item = self.at(list.operands, place, scope, depth.saturating_add(1))?;
+                if strictly_equal(needle.scalar(), item.scalar()) {
                     return Ok(true);
                 }
             }
             return Ok(false);
         }
-        let haystack = self.arg(e, 1, scope, depth)?;
-        match &*haystack {
-            Value::String(text) => {
-                if matches!(*needle, Value::Null | Value::List(_) | Value::Map(_)) {
+        let haystack = self.at(operands, 1, scope, depth)?;
+        match haystack.scalar() {
+            Scalar::Text(text) => {
+                if matches!(needle.scalar(), Scalar::Null | Scalar::List | Scalar::Map) {
                     return Ok(false);
                 }
                 self.spend_on_text(text.len())?;
-                Ok(memchr::memmem::find(text.as_bytes(), to_text(&needle).as_bytes()).is_some())
+                Ok(memchr::memmem::find(text, to_text(&needle).as_bytes()).is_some())
             }
-            Value::List(items) => {
+            Scalar::List => {
+                let items = haystack.items();
                 self.spend(u32::try_from(items.len()).unwrap_or(u32::MAX))?;
-                Ok(items.iter().any(|item| strictly_equal(&needle, item)))
+                Ok(items.iter().any(|item| strictly_equal(needle.scalar(), Scalar::of(item))))
             }
             _ => Ok(false),
         }
     }
 
     /// One level of lists becomes one list.
-    pub(super) fn merge<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    pub(super) fn merge<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
@@ -92,36 +93,37 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         self.built(Value::List(merged))
     }
 
-    pub(super) fn map<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    pub(super) fn map<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
         let list = self.arg(e, 0, scope, depth)?;
         let mut mapped = Vec::new();
-        for item in items(&list) {
-            let value = self.arg(e, 1, Scope::Element(item), depth)?;
+        for item in list.items() {
+            let frame = Frame::Element(item);
+            let value = self.arg(e, 1, Some(&frame), depth)?;
             mapped.push(self.keep(value)?);
         }
         self.built(Value::List(mapped))
     }
 
-    pub(super) fn filter<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    pub(super) fn filter<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
         let list = self.arg(e, 0, scope, depth)?;
         let mut kept = Vec::new();
-        for item in items(&list) {
-            if truthy(&*self.arg(e, 1, Scope::Element(item), depth)?) {
-                kept.push(self.keep(Cow::Borrowed(item))?);
+        for item in list.items() {
+            if self.test_at(e.operands, 1, Some(&Frame::Element(item)), depth)? {
+                kept.push(self.keep(Got::borrowed(item))?);
             }
         }
         self.built(Value::List(kept))
     }
 
-    pub(super) fn reduce<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    pub(super) fn reduce<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
@@ -129,9 +131,10 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         let list = self.arg(e, 0, scope, depth)?;
         let init = self.arg(e, 2, scope, depth)?;
         let mut accumulator = self.own(init)?;
-        for current in items(&list) {
+        for current in list.items() {
             let next = {
-                let value = self.arg(e, 1, Scope::Fold { current, accumulator: &accumulator }, depth)?;
+                let frame = Frame::Fold { current, accumulator: &accumulator };
+                let value = self.arg(e, 1, Some(&frame), depth)?;
                 self.keep(value)?
             };
             accumulator = next;
@@ -143,21 +146,21 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
     pub(super) fn quantify<'v>(
         &mut self,
         operator: Operator,
-        e: &Expression,
+        operands: Range,
         scope: Scope<'v>,
         depth: u32,
-    ) -> Result<bool, Fault<'r>>
+    ) -> Result<bool, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
-        let list = self.arg(e, 0, scope, depth)?;
-        let items = items(&list);
+        let list = self.at(operands, 0, scope, depth)?;
+        let items = list.items();
         if items.is_empty() {
             return Ok(operator == Operator::NoneOf);
         }
         for item in items {
-            let holds = truthy(&*self.arg(e, 1, Scope::Element(item), depth)?);
+            let holds = self.test_at(operands, 1, Some(&Frame::Element(item)), depth)?;
             match operator {
                 Operator::All if !holds => return Ok(false),
                 Operator::NoneOf if holds => return Ok(false),
@@ -169,20 +172,21 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
     }
 
     /// A copy that outlives the list it may come from.
-    fn keep(&mut self, value: Got<'_>) -> Result<Value<'static>, Fault<'r>> {
+    fn keep(&mut self, value: Got<'_>) -> Result<Value<'static>, FaultKind> {
+        let value = self.own(value)?;
         self.spend_on_copy(&value)?;
-        Ok(value.into_owned().into_owned())
+        Ok(value.into_owned())
     }
 
     /// A value that was put together: not nested too deep.
-    fn built<'v>(&mut self, value: Value<'v>) -> Result<Got<'v>, Fault<'r>> {
+    fn built<'v>(&mut self, value: Value<'v>) -> Result<Got<'v>, FaultKind> {
         if nests_deeper(&value, MAX_NESTING) {
-            return Err(Fault::of(FaultKind::TooComplex));
+            return Err(FaultKind::TooComplex);
         }
         if let Value::List(items) = &value {
             self.spend(u32::try_from(items.len()).unwrap_or(u32::MAX))?;
         }
-        Ok(if matches!(value, Value::Null) { null() } else { Cow::Owned(value) })
+        Ok(Got::owned(value))
     }
 }
 
@@ -192,12 +196,5 @@ fn nests_deeper(value: &Value<'_>, limit: u32) -> bool {
         Value::List(items) => items.iter().any(|item| nests_deeper(item, below)),
         Value::Map(members) => members.iter().any(|(_, value)| nests_deeper(value, below)),
         _ => false,
-    }
-}
-
-fn items<'l, 'v>(list: &'l Value<'v>) -> &'l [Value<'v>] {
-    match list {
-        Value::List(items) => items,
-        _ => &[],
     }
 }

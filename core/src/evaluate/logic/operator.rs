@@ -172,9 +172,22 @@ const ALL: [(Operator, &str); 53] = {
     ]
 };
 
+/// The operators alone, which is what evaluation looks up.
+#[allow(clippy::indexing_slicing, clippy::arithmetic_side_effects, reason = "done by the compiler, which would say so")]
+const OPERATORS: [Operator; ALL.len()] = {
+    let mut operators = [Operator::Null; ALL.len()];
+    let mut i = 0;
+    while i < ALL.len() {
+        operators[i] = ALL[i].0;
+        i += 1;
+    }
+    operators
+};
+
 impl Operator {
+    #[inline]
     pub(crate) fn from_u8(operator: u8) -> Self {
-        ALL.get(usize::from(operator)).map_or(Self::Null, |(operator, _)| *operator)
+        OPERATORS.get(usize::from(operator)).copied().unwrap_or(Self::Null)
     }
 
     /// The operator that a source calls `name`, where that takes operands and has one meaning.
@@ -189,6 +202,27 @@ impl Operator {
     #[must_use]
     pub fn name(self) -> &'static str {
         ALL.get(self as usize).map_or("", |(_, name)| name)
+    }
+
+    /// Whether it gives true or false, whatever its operands.
+    pub(crate) const fn is_predicate(self) -> bool {
+        matches!(
+            self,
+            Self::Not
+                | Self::Truthy
+                | Self::Equal
+                | Self::NotEqual
+                | Self::StrictEqual
+                | Self::StrictNotEqual
+                | Self::Greater
+                | Self::GreaterOrEqual
+                | Self::Less
+                | Self::LessOrEqual
+                | Self::In
+                | Self::All
+                | Self::NoneOf
+                | Self::Some
+        )
     }
 
     /// Whether it is a value and not an operation.
@@ -208,6 +242,16 @@ pub(crate) mod detail {
     pub const CONSTANT: u8 = 4;
     /// `cat` writes null as "null", as the evaluators of the third generation do.
     pub const NULL_AS_TEXT: u8 = 8;
+    /// The first operand is an attribute, whose name and hash stand here as well; the second one is text, which stands here as the path.
+    pub const WITH_TEXT: u8 = 16;
+    /// As before; the second one is a number.
+    pub const WITH_NUMBER: u8 = 32;
+    /// As before; the second one is true or false, 1 or 0 as the number here.
+    pub const WITH_BOOL: u8 = 48;
+    /// As before; the second one is a list of texts, and the path here is the range of its items.
+    pub const WITH_LIST: u8 = 64;
+    /// Any of these: what most conditions are, evaluated without looking at their operands.
+    pub const WITH: u8 = 112;
 }
 
 #[cfg(test)]

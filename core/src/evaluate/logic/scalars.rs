@@ -1,17 +1,17 @@
 //! Choosing, comparing and computing.
 
-use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::coerce::{equal, operand, order, strictly_equal, truthy};
-use super::{Got, Logic, Operator, Scope, null, number};
-use crate::evaluate::Fault;
-use crate::snapshot::layout::Expression;
+use super::coerce::{equal, operand, order, strictly_equal};
+use super::got::{Got, Scalar};
+use super::{Logic, Operator, Scope};
+use crate::evaluate::FaultKind;
+use crate::snapshot::layout::{Expression, Range};
 use crate::value::Value;
 
 impl<'r, 'c> Logic<'r, 'c, '_, '_> {
     /// `if`: pairs of a condition and a value, then perhaps a value for all else.
-    pub(super) fn choose<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    pub(super) fn choose<'v>(&mut self, operands: Range, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
@@ -19,8 +19,8 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         let mut place = 0_u32;
         loop {
             let next = place.saturating_add(1);
-            if next >= e.operands.len || truthy(&*self.arg(e, place, scope, depth)?) {
-                return self.arg(e, if next < e.operands.len { next } else { place }, scope, depth);
+            if next >= operands.len || self.test_at(operands, place, scope, depth)? {
+                return self.at(operands, if next < operands.len { next } else { place }, scope, depth);
             }
             place = next.saturating_add(1);
         }
@@ -33,40 +33,66 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         scope: Scope<'v>,
         depth: u32,
         decisive: bool,
-    ) -> Result<Got<'v>, Fault<'r>>
+    ) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
-        let mut value = null();
+        let mut value = Got::Null;
         for place in 0..e.operands.len {
             value = self.arg(e, place, scope, depth)?;
-            if truthy(&value) == decisive {
+            if value.truthy() == decisive {
                 break;
             }
         }
         Ok(value)
     }
 
-    pub(super) fn equality<'v>(
+    /// `and`, `or` where only the truth matters.
+    pub(super) fn holds<'v>(
         &mut self,
-        operator: Operator,
-        e: &Expression,
+        operands: Range,
         scope: Scope<'v>,
         depth: u32,
-    ) -> Result<bool, Fault<'r>>
+        decisive: bool,
+    ) -> Result<bool, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
-        let a = self.arg(e, 0, scope, depth)?;
-        let b = self.arg(e, 1, scope, depth)?;
-        self.spend_on_texts(&a, &b)?;
+        for place in 0..operands.len {
+            if self.test_at(operands, place, scope, depth)? == decisive {
+                return Ok(decisive);
+            }
+        }
+        // Of nothing both are null.
+        Ok(!decisive && operands.len > 0)
+    }
+
+    #[inline(never)]
+    pub(super) fn equality<'v>(
+        &mut self,
+        operator: Operator,
+        operands: Range,
+        scope: Scope<'v>,
+        depth: u32,
+    ) -> Result<bool, FaultKind>
+    where
+        'r: 'v,
+        'c: 'v,
+    {
+        let a = self.at(operands, 0, scope, depth)?;
+        let b = self.at(operands, 1, scope, depth)?;
+        self.equals(operator, a.scalar(), b.scalar())
+    }
+
+    pub(super) fn equals(&mut self, operator: Operator, a: Scalar<'_>, b: Scalar<'_>) -> Result<bool, FaultKind> {
+        self.spend_on_texts(a, b)?;
         Ok(match operator {
-            Operator::Equal => equal(&a, &b),
-            Operator::NotEqual => !equal(&a, &b),
-            Operator::StrictEqual => strictly_equal(&a, &b),
-            _ => !strictly_equal(&a, &b),
+            Operator::Equal => equal(a, b),
+            Operator::NotEqual => !equal(a, b),
+            Operator::StrictEqual => strictly_equal(a, b),
+            _ => !strictly_equal(a, b),
         })
     }
 
@@ -74,29 +100,21 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
     pub(super) fn comparison<'v>(
         &mut self,
         operator: Operator,
-        e: &Expression,
+        operands: Range,
         scope: Scope<'v>,
         depth: u32,
-    ) -> Result<bool, Fault<'r>>
+    ) -> Result<bool, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
-        if e.operands.len < 2 {
+        if operands.len < 2 {
             return Ok(false);
         }
-        let mut left = self.arg(e, 0, scope, depth)?;
-        for place in 1..e.operands.len.min(3) {
-            let right = self.arg(e, place, scope, depth)?;
-            self.spend_on_texts(&left, &right)?;
-            let order = order(&left, &right);
-            let holds = match operator {
-                Operator::Greater => order == Some(Ordering::Greater),
-                Operator::GreaterOrEqual => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-                Operator::Less => order == Some(Ordering::Less),
-                _ => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-            };
-            if !holds {
+        let mut left = self.at(operands, 0, scope, depth)?;
+        for place in 1..operands.len.min(3) {
+            let right = self.at(operands, place, scope, depth)?;
+            if !self.ordered(operator, left.scalar(), right.scalar())? {
                 return Ok(false);
             }
             left = right;
@@ -104,9 +122,19 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         Ok(true)
     }
 
-    fn spend_on_texts(&mut self, a: &Value<'_>, b: &Value<'_>) -> Result<(), Fault<'r>> {
-        let len = |value: &Value<'_>| value.as_str().map_or(0, str::len);
-        self.spend_on_text(len(a).max(len(b)))
+    pub(super) fn ordered(&mut self, operator: Operator, a: Scalar<'_>, b: Scalar<'_>) -> Result<bool, FaultKind> {
+        self.spend_on_texts(a, b)?;
+        let order = order(a, b);
+        Ok(match operator {
+            Operator::Greater => order == Some(Ordering::Greater),
+            Operator::GreaterOrEqual => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
+            Operator::Less => order == Some(Ordering::Less),
+            _ => matches!(order, Some(Ordering::Less | Ordering::Equal)),
+        })
+    }
+
+    fn spend_on_texts(&mut self, a: Scalar<'_>, b: Scalar<'_>) -> Result<(), FaultKind> {
+        self.spend_on_text(a.text_len().max(b.text_len()))
     }
 
     /// From left to right. One operand: its number, or for `-` its negative.
@@ -116,7 +144,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         e: &Expression,
         scope: Scope<'v>,
         depth: u32,
-    ) -> Result<f64, Fault<'r>>
+    ) -> Result<f64, FaultKind>
     where
         'r: 'v,
         'c: 'v,
@@ -124,7 +152,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         let mut result: Option<f64> = None;
         let mut count = 0_u32;
         self.each(e, scope, depth, &mut |_, value| {
-            let n = operand(&value);
+            let n = operand(value.scalar());
             count = count.saturating_add(1);
             result = Some(match (result, operator) {
                 (None, _) => n,
@@ -151,31 +179,28 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         e: &Expression,
         scope: Scope<'v>,
         depth: u32,
-    ) -> Result<Got<'v>, Fault<'r>>
+    ) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
         let mut best: Option<f64> = None;
         self.each(e, scope, depth, &mut |_, value| {
-            let n = operand(&value);
+            let n = operand(value.scalar());
             let better = best.is_none_or(|best| if operator == Operator::Min { n < best } else { n > best });
             if better {
                 best = Some(n);
             }
             Ok(())
         })?;
-        Ok(best.map_or_else(null, number))
+        Ok(best.map_or(Got::Null, Got::Number))
     }
 
     /// `value` for keeping: what that copies is spent.
-    pub(super) fn own<'v>(&mut self, value: Got<'v>) -> Result<Value<'v>, Fault<'r>> {
-        match value {
-            Cow::Owned(value) => Ok(value),
-            Cow::Borrowed(value) => {
-                self.spend_on_copy(value)?;
-                Ok(value.clone())
-            }
+    pub(super) fn own<'v>(&mut self, value: Got<'v>) -> Result<Value<'v>, FaultKind> {
+        if let Got::Borrowed(value) = value {
+            self.spend_on_copy(value)?;
         }
+        Ok(value.into_value())
     }
 }

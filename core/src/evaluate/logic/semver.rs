@@ -7,66 +7,74 @@ use std::cmp::Ordering;
 /// A version: numbers without leading zeros, compared as text so that they may be of any length.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Version<'t> {
-    major: &'t str,
-    minor: &'t str,
-    patch: &'t str,
-    pre: Option<&'t str>,
+    major: &'t [u8],
+    minor: &'t [u8],
+    patch: &'t [u8],
+    pre: Option<&'t [u8]>,
 }
 
 /// Whether `left op right`; `None` where one is no version or the operator unknown.
-pub(super) fn compare(left: &str, op: &str, right: &str) -> Option<bool> {
+pub(super) fn compare(left: &[u8], op: &[u8], right: &[u8]) -> Option<bool> {
     let (left, right) = (parse(left)?, parse(right)?);
     let order = || precedence(&left, &right);
     Some(match op {
-        "=" => order().is_eq(),
-        "!=" => order().is_ne(),
-        "<" => order().is_lt(),
-        "<=" => order().is_le(),
-        ">" => order().is_gt(),
-        ">=" => order().is_ge(),
-        "^" => left.major == right.major,
-        "~" => left.major == right.major && left.minor == right.minor,
+        b"=" => order().is_eq(),
+        b"!=" => order().is_ne(),
+        b"<" => order().is_lt(),
+        b"<=" => order().is_le(),
+        b">" => order().is_gt(),
+        b">=" => order().is_ge(),
+        b"^" => left.major == right.major,
+        b"~" => left.major == right.major && left.minor == right.minor,
         _ => return None,
     })
 }
 
 /// A version of three parts with its suffixes, or of one or two parts alone; one leading `v` is passed over.
-fn parse(text: &str) -> Option<Version<'_>> {
-    let text = text.strip_prefix(['v', 'V']).unwrap_or(text);
-    let (text, build) = cut(text, '+');
-    let (core, pre) = cut(text, '-');
-    let mut parts = core.split('.');
-    let major = parts.next()?;
-    let (minor, patch) = (parts.next(), parts.next());
-    let numeric = [Some(major), minor, patch].into_iter().flatten().all(is_number);
-    if !numeric || parts.next().is_some() || (patch.is_none() && (pre.is_some() || build.is_some())) {
+fn parse(text: &[u8]) -> Option<Version<'_>> {
+    let text = text.strip_prefix(b"v").or_else(|| text.strip_prefix(b"V")).unwrap_or(text);
+    let (text, build) = cut(text, b'+');
+    let (core, pre) = cut(text, b'-');
+    let (major, rest) = cut(core, b'.');
+    let (minor, rest) = rest.map_or((None, None), |rest| {
+        let (minor, rest) = cut(rest, b'.');
+        (Some(minor), rest)
+    });
+    // A fourth part has a dot in front, which no number has.
+    let patch = rest;
+    let numeric = is_number(major) && minor.is_none_or(is_number) && patch.is_none_or(is_number);
+    if !numeric || (patch.is_none() && (pre.is_some() || build.is_some())) {
         return None;
     }
-    let well_formed = |identifiers: &str| {
-        identifiers.split('.').all(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-'))
-    };
-    let pre_is_sound =
-        pre.is_none_or(|pre| well_formed(pre) && pre.split('.').all(|id| !is_digits(id) || is_number(id)));
-    if !pre_is_sound || !build.is_none_or(well_formed) {
+    if !pre.is_none_or(|pre| identifiers(pre, |id| !is_digits(id) || is_number(id)))
+        || !build.is_none_or(|build| identifiers(build, |_| true))
+    {
         return None;
     }
-    Some(Version { major, minor: minor.unwrap_or("0"), patch: patch.unwrap_or("0"), pre })
+    Some(Version { major, minor: minor.unwrap_or(b"0"), patch: patch.unwrap_or(b"0"), pre })
 }
 
-fn cut(text: &str, at: char) -> (&str, Option<&str>) {
-    text.split_once(at).map_or((text, None), |(before, after)| (before, Some(after)))
+/// Whether every identifier is well formed and meets `rule`.
+fn identifiers(text: &[u8], rule: fn(&[u8]) -> bool) -> bool {
+    text.split(|b| *b == b'.')
+        .all(|id| !id.is_empty() && id.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-') && rule(id))
 }
 
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+fn cut(text: &[u8], at: u8) -> (&[u8], Option<&[u8]>) {
+    let Some(place) = text.iter().position(|b| *b == at) else { return (text, None) };
+    (text.get(..place).unwrap_or_default(), text.get(place.saturating_add(1)..))
 }
 
-fn is_number(text: &str) -> bool {
-    is_digits(text) && (text.len() == 1 || !text.starts_with('0'))
+fn is_digits(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_digit)
+}
+
+fn is_number(text: &[u8]) -> bool {
+    is_digits(text) && (text.len() == 1 || !text.starts_with(b"0"))
 }
 
 /// Without leading zeros the longer number is the larger one.
-fn numeric(a: &str, b: &str) -> Ordering {
+fn numeric(a: &[u8], b: &[u8]) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.cmp(b))
 }
 
@@ -76,13 +84,13 @@ fn precedence(a: &Version<'_>, b: &Version<'_>) -> Ordering {
             (None, None) => Ordering::Equal,
             (None, Some(_)) => Ordering::Greater,
             (Some(_), None) => Ordering::Less,
-            (Some(a), Some(b)) => a.split('.').map(Identifier).cmp(b.split('.').map(Identifier)),
+            (Some(a), Some(b)) => a.split(|b| *b == b'.').map(Identifier).cmp(b.split(|b| *b == b'.').map(Identifier)),
         },
     )
 }
 
 /// One identifier of a pre-release: numbers before words, each among themselves (SemVer 2.0, 11.4).
-struct Identifier<'t>(&'t str);
+struct Identifier<'t>(&'t [u8]);
 
 impl Ord for Identifier<'_> {
     fn cmp(&self, other: &Self) -> Ordering {
@@ -116,17 +124,17 @@ mod tests {
     #[test]
     fn partial_versions_stand_alone() {
         for good in ["1", "1.2", "v1", "V1.2.3", "1.2.3-a.1+b", "1.2.3+001", "99999999999999999999999.0.0"] {
-            assert!(parse(good).is_some(), "{good}");
+            assert!(parse(good.as_bytes()).is_some(), "{good}");
         }
         for bad in [
             "", "1.2-a", "1+b", "1.x", "=1.0.0", "vv1", "01.0.0", "1.0.0-01", "1.0.0-", "1.0.0-é", "1.2.3.4", " 1",
             "1.",
         ] {
-            assert!(parse(bad).is_none(), "{bad}");
+            assert!(parse(bad.as_bytes()).is_none(), "{bad}");
         }
-        assert_eq!(compare("1.9.9-rc", "^", "1.0.0"), Some(true));
-        assert_eq!(compare("0.3.1", "~", "0.3.0"), Some(true));
-        assert_eq!(compare("1", "==", "1"), None);
+        assert_eq!(compare(b"1.9.9-rc", b"^", b"1.0.0"), Some(true));
+        assert_eq!(compare(b"0.3.1", b"~", b"0.3.0"), Some(true));
+        assert_eq!(compare(b"1", b"==", b"1"), None);
     }
 
     proptest::proptest! {
@@ -136,7 +144,7 @@ mod tests {
             b in "[0-3]\\.[0-2]\\.[0-2](-[a-b0-2]{1,2}(\\.[0-9a]{1,2})?)?",
         ) {
             let theirs = (semver::Version::parse(&a), semver::Version::parse(&b));
-            let ours = (parse(&a), parse(&b));
+            let ours = (parse(a.as_bytes()), parse(b.as_bytes()));
             proptest::prop_assert_eq!(theirs.0.is_ok(), ours.0.is_some());
             if let ((Ok(x), Ok(y)), (Some(a), Some(b))) = (theirs, ours) {
                 proptest::prop_assert_eq!(x.cmp_precedence(&y), precedence(&a, &b));

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::coerce::{number as to_number, push_text, text as to_text};
-use super::{Got, Logic, Operator, Scope, bool, detail, null, semver};
-use crate::evaluate::{Fault, FaultKind};
+use super::coerce::{number as to_number, push_got, text as to_text};
+use super::got::{Got, Scalar};
+use super::{Logic, Operator, Scope, detail, semver};
+use crate::evaluate::FaultKind;
 use crate::snapshot::layout::Expression;
 use crate::value::Value;
 
@@ -12,35 +13,36 @@ use crate::value::Value;
 const MAX_TEXT: usize = 1_048_576;
 
 impl<'r, 'c> Logic<'r, 'c, '_, '_> {
-    pub(super) fn cat<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    pub(super) fn cat<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
         let mut out = String::new();
         self.each(e, scope, depth, &mut |logic, value| {
-            if !matches!(*value, Value::String(_)) {
-                logic.spend_on_copy(&value)?;
+            if let Some(value) = value.compound() {
+                logic.spend_on_copy(value)?;
             }
-            match &*value {
-                Value::Null if e.detail & detail::NULL_AS_TEXT != 0 => out.push_str("null"),
-                value => push_text(value, &mut out),
+            if value.is_null() && e.detail & detail::NULL_AS_TEXT != 0 {
+                out.push_str("null");
+            } else {
+                push_got(&value, &mut out);
             }
             logic.spend_on_text(out.len())?;
-            if out.len() > MAX_TEXT { Err(Fault::of(FaultKind::TooComplex)) } else { Ok(()) }
+            if out.len() > MAX_TEXT { Err(FaultKind::TooComplex) } else { Ok(()) }
         })?;
-        Ok(Cow::Owned(Value::String(Cow::Owned(out))))
+        Ok(Got::owned(Value::String(Cow::Owned(out))))
     }
 
     /// Counts characters. A negative start counts from the end, a negative length leaves out so many at the end.
-    pub(super) fn substr<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    pub(super) fn substr<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
         let subject = self.arg(e, 0, scope, depth)?;
-        let start = to_number(&*self.arg(e, 1, scope, depth)?);
-        let length = if e.operands.len > 2 { Some(to_number(&*self.arg(e, 2, scope, depth)?)) } else { None };
+        let start = to_number(self.arg(e, 1, scope, depth)?.scalar());
+        let length = if e.operands.len > 2 { Some(to_number(self.arg(e, 2, scope, depth)?.scalar())) } else { None };
         let text = to_text(&subject);
         self.spend_on_text(text.len().saturating_mul(4))?;
         let all = text.chars().count();
@@ -51,7 +53,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
             Some(length) => start.saturating_add(whole(length)).min(all),
         };
         let part: String = text.chars().skip(start).take(end.saturating_sub(start)).collect();
-        Ok(Cow::Owned(Value::String(Cow::Owned(part))))
+        Ok(Got::owned(Value::String(Cow::Owned(part))))
     }
 
     /// Null unless there are two operands, both text.
@@ -61,37 +63,55 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         e: &Expression,
         scope: Scope<'v>,
         depth: u32,
-    ) -> Result<Got<'v>, Fault<'r>>
+    ) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
         if e.operands.len != 2 {
-            return Ok(null());
+            return Ok(Got::Null);
         }
         let subject = self.arg(e, 0, scope, depth)?;
         let affix = self.arg(e, 1, scope, depth)?;
-        let (Some(subject), Some(affix)) = (subject.as_str(), affix.as_str()) else { return Ok(null()) };
-        self.spend_on_text(affix.len())?;
-        Ok(bool(if operator == Operator::StartsWith { subject.starts_with(affix) } else { subject.ends_with(affix) }))
+        Ok(self.affixed(operator, subject.scalar(), affix.scalar())?.map_or(Got::Null, Got::Bool))
     }
 
-    pub(super) fn sem_ver<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, Fault<'r>>
+    pub(super) fn affixed(
+        &mut self,
+        operator: Operator,
+        subject: Scalar<'_>,
+        affix: Scalar<'_>,
+    ) -> Result<Option<bool>, FaultKind> {
+        let (Scalar::Text(subject), Scalar::Text(affix)) = (subject, affix) else { return Ok(None) };
+        self.spend_on_text(affix.len())?;
+        Ok(Some(if operator == Operator::StartsWith { subject.starts_with(affix) } else { subject.ends_with(affix) }))
+    }
+
+    pub(super) fn sem_ver<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
         if e.operands.len != 3 {
-            return Ok(null());
+            return Ok(Got::Null);
         }
         let left = self.arg(e, 0, scope, depth)?;
         let op = self.arg(e, 1, scope, depth)?;
         let right = self.arg(e, 2, scope, depth)?;
-        let version = |value: &Value<'_>| matches!(value, Value::String(_) | Value::Number(_));
-        let Some(op) = op.as_str().filter(|_| version(&left) && version(&right)) else { return Ok(null()) };
-        let (left, right) = (to_text(&left), to_text(&right));
+        let (Some(left), Scalar::Text(op), Some(right)) = (version(&left), op.scalar(), version(&right)) else {
+            return Ok(Got::Null);
+        };
         self.spend_on_text(left.len().saturating_add(right.len()))?;
-        Ok(semver::compare(&left, op, &right).map_or_else(null, bool))
+        Ok(semver::compare(&left, op, &right).map_or(Got::Null, Got::Bool))
+    }
+}
+
+/// The text that may be a version: text, or that of a number.
+fn version<'g>(got: &'g Got<'_>) -> Option<Cow<'g, [u8]>> {
+    match got.scalar() {
+        Scalar::Text(text) => Some(Cow::Borrowed(text)),
+        Scalar::Number(_) => Some(Cow::Owned(to_text(got).into_owned().into_bytes())),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@ use super::{Fractional, Shared};
 use crate::context::attribute_hash;
 use crate::diagnostic::Diagnostics;
 use crate::evaluate::{MAX_DEPTH, Operator, detail, usable_total, weight};
-use crate::snapshot::layout::{Expression, Range};
+use crate::snapshot::layout::{Expression, Range, Text};
 use crate::snapshot::{Builder, index};
 use crate::value::{Value, number_text};
 
@@ -195,7 +195,54 @@ impl<'s> Lowering<'_, 's, '_> {
             _ => 0,
         };
         let detail = spread | element | generation;
-        Ok(Expression { operator: operator as u8, detail, operands: range, ..Expression::default() })
+        let expression = Expression { operator: operator as u8, detail, operands: range, ..Expression::default() };
+        Ok(self.plain(operator, range).map_or(expression, |plain| Expression {
+            operator: expression.operator,
+            detail: detail | plain.detail,
+            operands: range,
+            ..plain
+        }))
+    }
+
+    /// What a plain condition has beside its operands: see [`detail::WITH`].
+    fn plain(&self, operator: Operator, operands: Range) -> Option<Expression> {
+        use Operator as O;
+        let kind = |e: &Expression| Operator::from_u8(e.operator);
+        let range = |range: Range| {
+            let start = range.start as usize;
+            self.builder.expressions.get(start..start.saturating_add(range.len as usize))
+        };
+        let [subject, literal] = range(operands)? else { return None };
+        let whole = subject.path.len == 0 && subject.operands.len == 0;
+        if kind(subject) != O::Attribute || !whole {
+            return None;
+        }
+        let with =
+            |detail| Expression { detail, name: subject.name, name_hash: subject.name_hash, ..Expression::default() };
+        let compares = matches!(
+            operator,
+            O::Equal
+                | O::NotEqual
+                | O::StrictEqual
+                | O::StrictNotEqual
+                | O::Greater
+                | O::GreaterOrEqual
+                | O::Less
+                | O::LessOrEqual
+                | O::StartsWith
+                | O::EndsWith
+        );
+        Some(match kind(literal) {
+            O::Text if compares => Expression { path: literal.name, ..with(detail::WITH_TEXT) },
+            O::Number if compares => Expression { number: literal.number, ..with(detail::WITH_NUMBER) },
+            O::True if compares => Expression { number: 1.0, ..with(detail::WITH_BOOL) },
+            O::False if compares => with(detail::WITH_BOOL),
+            O::List if operator == O::In && range(literal.operands)?.iter().all(|item| kind(item) == O::Text) => {
+                let items = literal.operands;
+                Expression { path: Text { start: items.start, len: items.len }, ..with(detail::WITH_LIST) }
+            }
+            _ => return None,
+        })
     }
 
     /// `$ref`: a copy of the evaluator, whose parts are shared by nobody.
