@@ -9,7 +9,7 @@ use super::layout::{
 };
 use super::{Builder, LiteralKind, Ruleset};
 use crate::context::attribute_hash;
-use crate::evaluate::{Comparator, MAX_STEPS, Test};
+use crate::evaluate::{Comparator, MAX_STEPS, Operator, Test, detail};
 use crate::source::devcycle::Details;
 use crate::{ConditionView, Context, FaultKind, NoVisitor, Scope, Timestamp, Value, Visitor};
 
@@ -334,6 +334,49 @@ fn every_operator_with_operands_without_end() {
             };
             let bytes = targeted(&expression);
             targeting_ends(&bytes, &if start == 0 { nested_user() } else { short_user() });
+        }
+    }
+}
+
+/// A distribution that is written out, whose only variant is the distribution.
+#[test]
+fn a_distribution_of_itself_ends() {
+    let bytes = overlapping(ALWAYS, |builder| {
+        let distribution = |operator: Operator, detail, start| Expression {
+            operator: operator as u8,
+            detail,
+            number: 1.0,
+            operands: Range { start, len: 1 },
+            ..Expression::default()
+        };
+        builder.expressions =
+            vec![distribution(Operator::FractionalText, detail::CONSTANT, 1), distribution(Operator::List, 0, 0)];
+        for decision in &mut builder.decisions {
+            decision.targeted = 1;
+            decision.targeting = 0;
+            decision.default_variant = NONE;
+        }
+    });
+    targeting_ends(&bytes, &short_user());
+}
+
+#[test]
+fn plain_conditions_without_end() {
+    use Operator as O;
+    for operator in [O::Equal, O::Less, O::StartsWith, O::In, O::If, O::SemVer] {
+        for with in [detail::WITH_TEXT, detail::WITH_NUMBER, detail::WITH_BOOL, detail::WITH_LIST, detail::WITH] {
+            for path in [Text { start: 0, len: u32::MAX }, Text { start: 0, len: 90 }] {
+                let expression = |text: Text| Expression {
+                    operator: operator as u8,
+                    detail: with,
+                    name: Text { start: text.start, len: 1 },
+                    name_hash: attribute_hash(b"a"),
+                    path,
+                    number: f64::NAN,
+                    operands: Range { start: 0, len: 3 },
+                };
+                targeting_ends(&targeted(&expression), &short_user());
+            }
         }
     }
 }
