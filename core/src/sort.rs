@@ -29,7 +29,7 @@ mod tests {
         #[test]
         fn sorts_as_the_standard_library_does(mut items: Vec<(u8, u32)>) {
             let mut theirs = items.clone();
-            theirs.sort_by(|a, b| a.0.cmp(&b.0));
+            theirs.sort_by_key(|pair| pair.0);
             sort(&mut items, |a, b| a.0.cmp(&b.0));
             proptest::prop_assert_eq!(items, theirs);
         }
