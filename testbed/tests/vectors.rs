@@ -81,6 +81,30 @@ fn flagd_rows_natively() {
 }
 
 #[test]
+fn flagd_rows_in_the_filter() {
+    play_flagd(Host::Filter, Fractional::V2);
+    play_flagd(Host::Filter, Fractional::V3);
+}
+
+#[test]
+fn flagd_rows_on_spin() {
+    play_flagd(Host::Spin, Fractional::V2);
+    play_flagd(Host::Spin, Fractional::V3);
+}
+
+#[test]
+fn flagd_rows_on_fastly() {
+    play_flagd(Host::Fastly, Fractional::V2);
+    play_flagd(Host::Fastly, Fractional::V3);
+}
+
+#[test]
+fn flagd_rows_in_envoy() {
+    play_flagd(Host::Envoy, Fractional::V2);
+    play_flagd(Host::Envoy, Fractional::V3);
+}
+
+#[test]
 fn a_wrong_expectation_of_a_flagd_row_fails() {
     let dir = tempfile::tempdir().unwrap();
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("vectors/flagd");
