@@ -3,7 +3,7 @@
 #![no_main]
 
 use jackstaff_core::Ruleset;
-use jackstaff_core_fuzz::{COFFEE_SHOP, EVERY_KIND, ask_everything, user};
+use jackstaff_core_fuzz::{COFFEE_SHOP, EVERY_KIND, FLAGD, ask_everything, user};
 use libfuzzer_sys::fuzz_target;
 
 /// Magic, format and checksum.
@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
     }
     // The first two bytes say where, the others what.
     let [low, high, patch @ ..] = bytes else { return };
-    for sound in [&*COFFEE_SHOP, &*EVERY_KIND] {
+    for sound in [&*COFFEE_SHOP, &*EVERY_KIND, &*FLAGD] {
         let mut damaged = sound.clone();
         let at = HEADER + usize::from(u16::from_le_bytes([*low, *high])) % (damaged.len() - HEADER);
         for (byte, with) in damaged[at..].iter_mut().zip(patch) {

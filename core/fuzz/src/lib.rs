@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use jackstaff_core::source::devcycle::{Details, fault_message};
-use jackstaff_core::{CompileOptions, Context, Ruleset, Scope, Timestamp, Value, compile};
+use jackstaff_core::{
+    CompileOptions, Context, ExpressionView, ExpressionVisitor, Ruleset, Scope, Timestamp, Value, Visitor, compile,
+};
 
 /// 1 January 2026, about when the seeds' rollouts begin.
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
@@ -20,6 +22,12 @@ pub static EVERY_KIND: LazyLock<Vec<u8>> = LazyLock::new(|| {
     compile(source, &CompileOptions::default()).expect("the seed compiles").snapshot
 });
 
+/// flagd's flag definitions with every operator, compiled.
+pub static FLAGD: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let source = include_bytes!("../seeds/source/flagd.json");
+    compile(source, &CompileOptions::default()).expect("the seed compiles").snapshot
+});
+
 /// A user with something in every place that rules look at.
 #[must_use]
 pub fn user() -> Context<'static> {
@@ -31,6 +39,25 @@ pub fn user() -> Context<'static> {
         .with(Scope::Custom, "k0", Value::String("a".into()))
         .with(Scope::Private, "k1", Value::Bool(true))
         .with(Scope::OptIn, "f0", Value::Bool(true))
+        .with(Scope::Custom, "a", Value::String("on".into()))
+        .with(Scope::Custom, "list", Value::List(vec![Value::Number(1.0), Value::Number(2.0), Value::Null]))
+        .with(Scope::Custom, "version", Value::String("1.2".into()))
+}
+
+/// Watches targeting rules, which evaluates every operand by itself.
+struct Watcher;
+
+impl Visitor for Watcher {
+    fn expressions(&mut self) -> Option<&mut dyn ExpressionVisitor> {
+        Some(self)
+    }
+}
+
+impl ExpressionVisitor for Watcher {
+    fn expression_begins(&mut self, expression: &ExpressionView<'_>) {
+        let _ = expression.path();
+    }
+    fn expression_ends(&mut self, _expression: &ExpressionView<'_>, _value: &Value<'_>) {}
 }
 
 /// Asks `ruleset` for all it can tell `context`.
@@ -42,6 +69,8 @@ pub fn ask_everything(ruleset: &Ruleset<'_>, context: &Context<'_>) {
         if let Some(view) = ruleset.flag(flag) {
             let _ = ruleset.find(view.key);
         }
+        let _ = ruleset.evaluate(flag, context, NOW);
+        let _ = ruleset.session(context, NOW).evaluate(flag, &mut Watcher);
         let decision = session.evaluate(flag, &mut details);
         if let Some(value) = decision.value {
             out.clear();

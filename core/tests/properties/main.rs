@@ -1,5 +1,6 @@
 //! What holds for every configuration, every user and every snapshot, be they damaged on purpose.
 
+mod flagd;
 mod generate;
 
 use jackstaff_core::source::devcycle::{Details, fault_message, parse_user};
