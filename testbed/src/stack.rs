@@ -186,19 +186,19 @@ fn print_addresses(spin: &ApiHost, fastly: Option<&ApiHost>, proxy: &Proxy) -> R
     let mut out = std::io::stdout().lock();
     let name = if matches!(proxy, Proxy::Envoy(..)) { "Envoy 1.40" } else { "filter on wasmtime" };
     writeln!(out, "\n  {name:<20} http://{}  → an upstream that echoes the headers it received", proxy.address())?;
+    writeln!(out, "  {:<20} http://{}{API_PREFIX}  the API, served by the filter itself", "", proxy.address())?;
     writeln!(out, "  {:<20} http://{}", "Spin (wasmtime)", spin.address().context("the Spin host has no address")?)?;
     if let Some(address) = fastly.and_then(ApiHost::address) {
         writeln!(out, "  {:<20} http://{address}", "Fastly (Viceroy)")?;
     }
-    let api = |address: SocketAddr, prefix: &str| {
+    let api = |address: SocketAddr| {
         format!(
-            "curl -s http://{address}{prefix}/v1/variables/platinum -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"user_id\":\"ada\",\"customData\":{{\"stars\":120}}}}'"
+            "curl -s http://{address}/v1/variables/platinum -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"user_id\":\"ada\",\"customData\":{{\"stars\":120}}}}'"
         )
     };
     writeln!(out, "\nTry:\n\n  curl -s http://{}/ -H 'x-user-id: ada' -H 'x-stars: 120'", proxy.address())?;
-    writeln!(out, "\n  {}", api(proxy.address(), API_PREFIX))?;
     for address in [spin.address(), fastly.and_then(ApiHost::address)].into_iter().flatten() {
-        writeln!(out, "\n  {}", api(address, ""))?;
+        writeln!(out, "\n  {}", api(address))?;
     }
     writeln!(out, "\nCtrl-C stops everything.")?;
     out.flush()?;
