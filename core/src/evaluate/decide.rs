@@ -105,6 +105,7 @@ impl<'r> Session<'r, '_> {
     }
 
     /// The flag as the variant of `choice` sets it, if it does.
+    #[inline(always)]
     fn set(&mut self, choice: Choice, flag: FlagIndex) -> Result<Option<Decision<'r>>, Fault<'r>> {
         let Some(value) = self.ruleset.assigned(choice.variant, flag) else { return Ok(None) };
         self.spend(value_steps(&value))?;

@@ -5,6 +5,7 @@ use super::decision::{Choice, Fault, FaultKind, Reason};
 use super::logic::{Logic, Scalar};
 use super::visitor::Visitor;
 use crate::snapshot::layout::{Decision, NONE};
+use crate::snapshot::view::records;
 use crate::value::number_text;
 
 impl<'r> Session<'r, '_> {
@@ -52,10 +53,8 @@ impl<'r> Session<'r, '_> {
             Scalar::Text(name) => name,
             Scalar::List | Scalar::Map => return Err(Fault::of(FaultKind::UnknownVariant)),
         };
-        let variants = record.variants.start..record.variants.start.saturating_add(record.variants.len);
-        for at in variants {
-            super::decide::spend(&mut self.steps, 1)?;
-            let variant = ruleset.tables.variants.get(at as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+        self.spend(record.variants.len)?;
+        for (at, variant) in (record.variants.start..).zip(records(&ruleset.tables.variants, record.variants)) {
             if ruleset.bytes(variant.key) == name {
                 return Ok(Some(choice(at, Reason::TargetingMatch)));
             }

@@ -99,14 +99,30 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         let entries = self.ruleset.tables.expressions.as_ule_slice();
         let entries = entries.get(start..start.saturating_add(buckets.len as usize)).ok_or(FaultKind::Corrupt)?;
         let Some(last) = entries.last() else { return Ok(Got::Null) };
-        let chosen = bucket(hash, total(Expression::from_unaligned(*last).number));
+        #[allow(clippy::cast_precision_loss, reason = "below 2^31")]
+        let chosen = bucket(hash, total(Expression::from_unaligned(*last).number)) as f64;
         for entry in entries {
             let entry = Expression::from_unaligned(*entry);
-            if chosen < total(entry.number) {
-                return self.eval(entry.operands.start, None, depth);
+            if chosen < entry.number {
+                return self.literal_or_eval(entry.operands.start, depth);
             }
         }
         Ok(Got::Null)
+    }
+
+    /// The value at `at`, which nearly always is text.
+    fn literal_or_eval<'v>(&mut self, at: u32, depth: u32) -> Result<Got<'v>, FaultKind>
+    where
+        'r: 'v,
+        'c: 'v,
+    {
+        const TEXT: u8 = Operator::Text as u8;
+        let e = self.expression(at)?;
+        if e.operator != TEXT {
+            return self.eval(at, None, depth);
+        }
+        self.spend(1)?;
+        Ok(Got::Text(self.ruleset.bytes(e.name)))
     }
 
     fn computed_buckets<'v>(
