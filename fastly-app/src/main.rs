@@ -3,8 +3,8 @@
 //! A sandbox may serve one request or several, one after another: the service lives in a static, so rulesets stay in memory for as long
 //! as the sandbox lives.
 
-#![forbid(unsafe_code)]
 #![deny(
+    unsafe_code,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -14,6 +14,7 @@
 
 mod platform;
 mod read;
+mod ready;
 
 use bytes::Bytes;
 use fastly::http::serve::Serve;

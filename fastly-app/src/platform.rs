@@ -1,17 +1,18 @@
 //! Fastly's stores, clock and log. All calls block.
 
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use fastly::kv_store::KVStoreError;
+use fastly::kv_store::{InsertMode, KVStoreError, LookupResponse};
 use fastly::log::Endpoint;
 use fastly::{ConfigStore, KVStore, SecretStore};
 use jackstaff_core::Timestamp;
 use jackstaff_core::source::MAX_SOURCE_BYTES;
 use jackstaff_service::config;
-use jackstaff_service::platform::{Platform, PlatformError};
+use jackstaff_service::platform::{Found, Platform, PlatformError, ReadError, Written};
 
 use crate::read;
+use crate::ready::ready_within;
 
 /// The name of the stores of every kind, and of the log endpoint.
 const NAME: &str = "jackstaff";
@@ -21,23 +22,54 @@ const NAME: &str = "jackstaff";
 pub(crate) struct FastlyPlatform;
 
 impl Platform for FastlyPlatform {
+    /// A counter, which tells apart even equal values.
+    type Generation = u64;
+
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError> {
-        let store = match KVStore::open(NAME) {
-            Ok(Some(store)) => store,
-            Ok(None) | Err(KVStoreError::StoreNotFound(_)) => return Err(not_linked("KV store")),
-            Err(error) => return Err(PlatformError(format!("Fastly says of the KV store `{NAME}`: {error}"))),
-        };
-        let mut found = match store.lookup(key) {
-            Ok(found) => found,
-            Err(KVStoreError::ItemNotFound) => return Ok(None),
-            Err(error) => return Err(PlatformError(format!("Fastly says of the key `{key}`: {error}"))),
-        };
-        let bytes = read::up_to(&mut found.take_body(), MAX_SOURCE_BYTES.saturating_add(1))
-            .map_err(|error| PlatformError(format!("the value of the key `{key}` broke off: {error}")))?;
-        if bytes.len() > MAX_SOURCE_BYTES {
-            return Err(PlatformError(format!("the value of the key `{key}` has more than {MAX_SOURCE_BYTES} bytes")));
+        Ok(found(open()?.lookup(key))?.map(|(value, _)| value))
+    }
+
+    async fn kv_read(&self, key: &str, limit_ms: Option<u32>) -> Result<Found<u64>, ReadError> {
+        let store = open()?;
+        let pending = store.build_lookup().execute_async(key).map_err(|error| refused(&error))?;
+        if limit_ms.is_some_and(|ms| !ready_within(&pending, ms)) {
+            return Err(ReadError::Late);
         }
-        Ok(Some(bytes))
+        Ok(found(store.pending_lookup_wait(pending))?)
+    }
+
+    /// What has been deleted since it was read is created again: the store lets a generation match where nothing lies.
+    async fn kv_write(
+        &self,
+        key: &str,
+        value: &[u8],
+        expected: Option<&u64>,
+        lifetime_s: Option<u64>,
+    ) -> Result<Written, PlatformError> {
+        let store = open()?;
+        let mut insert = match expected {
+            Some(generation) => store.build_insert().if_generation_match(*generation),
+            None => store.build_insert().mode(InsertMode::Add),
+        };
+        if let Some(seconds) = lifetime_s {
+            insert = insert.time_to_live(Duration::from_secs(seconds));
+        }
+        match insert.execute(key, value) {
+            Ok(()) => Ok(Written::Stored),
+            Err(KVStoreError::ItemPreconditionFailed) => Ok(Written::Conflict),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+
+    async fn kv_delete(&self, key: &str) -> Result<(), PlatformError> {
+        match open()?.delete(key) {
+            Ok(()) | Err(KVStoreError::ItemNotFound) => Ok(()),
+            Err(error) => Err(refused(&error)),
+        }
+    }
+
+    async fn pause(&self, ms: u32) {
+        std::thread::sleep(Duration::from_millis(ms.into()));
     }
 
     /// Secrets come from the Secret Store, everything else from the Config Store, which a deployment need not have.
@@ -56,6 +88,34 @@ impl Platform for FastlyPlatform {
             let _ = endpoint.write_all(line.as_bytes());
         }
     }
+}
+
+fn open() -> Result<KVStore, PlatformError> {
+    match KVStore::open(NAME) {
+        Ok(Some(store)) => Ok(store),
+        Ok(None) | Err(KVStoreError::StoreNotFound(_)) => Err(not_linked("KV store")),
+        Err(error) => Err(refused(&error)),
+    }
+}
+
+/// The value and the generation of a look-up.
+fn found(answer: Result<LookupResponse, KVStoreError>) -> Result<Found<u64>, PlatformError> {
+    let mut answer = match answer {
+        Ok(answer) => answer,
+        Err(KVStoreError::ItemNotFound) => return Ok(None),
+        Err(error) => return Err(refused(&error)),
+    };
+    let bytes = read::up_to(&mut answer.take_body(), MAX_SOURCE_BYTES.saturating_add(1))
+        .map_err(|error| PlatformError(format!("a value broke off: {error}")))?;
+    if bytes.len() > MAX_SOURCE_BYTES {
+        return Err(PlatformError(format!("a value has more than {MAX_SOURCE_BYTES} bytes")));
+    }
+    Ok(Some((bytes, answer.current_generation())))
+}
+
+/// Without the key, which may hold a user's id.
+fn refused(error: &KVStoreError) -> PlatformError {
+    PlatformError(format!("Fastly says of the KV store `{NAME}`: {error}"))
 }
 
 fn secret(name: &str) -> Result<Option<String>, PlatformError> {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::auth::{Key, KeyKind};
 use crate::platform::Platform;
 use crate::rate_limit::RateLimit;
+use crate::user_data::UserDataSettings;
 
 /// The setting that lists the keys, as JSON.
 pub const KEYS: &str = "keys";
@@ -20,6 +21,8 @@ pub const TEST: &str = "test";
 pub const OPEN_ENVIRONMENT: &str = "open_environment";
 /// The setting for how many requests a key may make, as JSON.
 pub const RATE_LIMIT: &str = "rate_limit";
+/// The setting for what is stored about users, as JSON.
+pub const USER_DATA: &str = "user_data";
 
 /// Short enough that a kill switch works, long enough that Akamai's 1,000 reads a second suffice for 10,000 instances.
 const DEFAULT_RULESET_CACHE_MS: u64 = 10_000;
@@ -48,6 +51,8 @@ pub struct Config {
     pub open_environment: Option<String>,
     /// How many requests a key may make; none where there is no limit.
     pub rate_limit: Option<RateLimit>,
+    /// What is stored about users.
+    pub user_data: UserDataSettings,
 }
 
 /// The texts of the settings. Empty means that nobody set it.
@@ -63,6 +68,8 @@ pub struct Settings<'s> {
     pub open_environment: &'s str,
     /// [`RATE_LIMIT`].
     pub rate_limit: &'s str,
+    /// [`USER_DATA`].
+    pub user_data: &'s str,
 }
 
 /// Which setting is wrong, how, and what to do.
@@ -111,6 +118,7 @@ impl Config {
             test: &read(TEST).await?,
             open_environment: &read(OPEN_ENVIRONMENT).await?,
             rate_limit: &read(RATE_LIMIT).await?,
+            user_data: &read(USER_DATA).await?,
         })
     }
 
@@ -126,7 +134,8 @@ impl Config {
         let environments = keys.iter().map(|key| &key.environment).chain(&open_environment);
         let test_header = parse_test(settings.test, environments).map_err(wrong(TEST))?;
         let rate_limit = RateLimit::parse(settings.rate_limit).map_err(wrong(RATE_LIMIT))?;
-        Ok(Self { keys, ruleset_cache_ms, test_header, open_environment, rate_limit })
+        let user_data = UserDataSettings::parse(settings.user_data).map_err(wrong(USER_DATA))?;
+        Ok(Self { keys, ruleset_cache_ms, test_header, open_environment, rate_limit, user_data })
     }
 }
 

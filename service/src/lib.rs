@@ -28,6 +28,7 @@ pub mod rate_limit;
 pub mod ruleset_supply;
 mod service;
 pub mod store_key;
+pub mod user_data;
 
 pub use api::{MAX_BODY_BYTES, handle};
 pub use service::Service;

@@ -1,12 +1,12 @@
 //! A platform in memory: of tests, and of the native host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jackstaff_core::Timestamp;
 
-use crate::platform::{Platform, PlatformError};
+use crate::platform::{Found, Platform, PlatformError, ReadError, Written};
 
 /// How the key-value store misbehaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,16 +18,25 @@ pub enum StoreFault {
     Missing,
     /// Every call fails.
     Failing,
+    /// Every write and delete fails; reads work.
+    FailingWrites,
+    /// No answer comes within any time limit. Calls without one work.
+    Slow,
 }
 
 /// A key-value store, settings and a clock that stands still until it is set.
 #[derive(Debug, Default)]
 pub struct MemoryPlatform {
-    values: Mutex<BTreeMap<String, Vec<u8>>>,
+    values: Mutex<BTreeMap<String, (u64, Vec<u8>)>>,
     settings: Mutex<BTreeMap<String, String>>,
     fault: Mutex<StoreFault>,
+    /// What somebody else puts under a key just before the next writes, one each.
+    rivals: Mutex<VecDeque<(String, Vec<u8>)>>,
+    generation: AtomicU64,
     now: AtomicI64,
     reads: AtomicU64,
+    writes: AtomicU64,
+    pauses: AtomicU64,
     log: Mutex<Vec<String>>,
 }
 
@@ -39,12 +48,30 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl MemoryPlatform {
     /// Puts `value` under `key`.
     pub fn put(&self, key: impl Into<String>, value: impl Into<Vec<u8>>) {
-        lock(&self.values).insert(key.into(), value.into());
+        let generation = self.generation.fetch_add(1, Relaxed);
+        lock(&self.values).insert(key.into(), (generation, value.into()));
     }
 
     /// Takes away what lies under `key`.
     pub fn remove(&self, key: &str) {
         lock(&self.values).remove(key);
+    }
+
+    /// What lies under `key`.
+    #[must_use]
+    pub fn peek(&self, key: &str) -> Option<Vec<u8>> {
+        lock(&self.values).get(key).map(|(_, value)| value.clone())
+    }
+
+    /// All keys, in order.
+    #[must_use]
+    pub fn keys(&self) -> Vec<String> {
+        lock(&self.values).keys().cloned().collect()
+    }
+
+    /// Lets somebody else put `value` under `key` just before the next write that has no such rival yet: that write finds a conflict.
+    pub fn add_rival(&self, key: impl Into<String>, value: impl Into<Vec<u8>>) {
+        lock(&self.rivals).push_back((key.into(), value.into()));
     }
 
     /// Sets the setting or secret `name`.
@@ -68,21 +95,90 @@ impl MemoryPlatform {
         self.reads.load(Relaxed)
     }
 
+    /// How often something was to be written or deleted.
+    #[must_use]
+    pub fn writes(&self) -> u64 {
+        self.writes.load(Relaxed)
+    }
+
+    /// How often the service wanted to wait.
+    #[must_use]
+    pub fn pauses(&self) -> u64 {
+        self.pauses.load(Relaxed)
+    }
+
     /// The lines logged so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         lock(&self.log).clone()
     }
+
+    fn look(&self, key: &str) -> Result<Found<u64>, PlatformError> {
+        self.reads.fetch_add(1, Relaxed);
+        match *lock(&self.fault) {
+            StoreFault::Missing => Ok(None),
+            StoreFault::Failing => Err(told_to_fail()),
+            _ => Ok(lock(&self.values).get(key).map(|(generation, value)| (value.clone(), *generation))),
+        }
+    }
+
+    fn writable(&self) -> Result<(), PlatformError> {
+        self.writes.fetch_add(1, Relaxed);
+        match *lock(&self.fault) {
+            StoreFault::Failing | StoreFault::FailingWrites => Err(told_to_fail()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn told_to_fail() -> PlatformError {
+    PlatformError("the store was told to fail".to_owned())
 }
 
 impl Platform for MemoryPlatform {
+    type Generation = u64;
+
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError> {
-        self.reads.fetch_add(1, Relaxed);
-        match *lock(&self.fault) {
-            StoreFault::None => Ok(lock(&self.values).get(key).cloned()),
-            StoreFault::Missing => Ok(None),
-            StoreFault::Failing => Err(PlatformError("the store was told to fail".to_owned())),
+        Ok(self.look(key)?.map(|(value, _)| value))
+    }
+
+    async fn kv_read(&self, key: &str, limit_ms: Option<u32>) -> Result<Found<u64>, ReadError> {
+        if limit_ms.is_some() && *lock(&self.fault) == StoreFault::Slow {
+            self.reads.fetch_add(1, Relaxed);
+            return Err(ReadError::Late);
         }
+        Ok(self.look(key)?)
+    }
+
+    async fn kv_write(
+        &self,
+        key: &str,
+        value: &[u8],
+        expected: Option<&u64>,
+        _: Option<u64>,
+    ) -> Result<Written, PlatformError> {
+        self.writable()?;
+        let rival = lock(&self.rivals).pop_front();
+        if let Some((key, value)) = rival {
+            self.put(key, value);
+        }
+        let mut values = lock(&self.values);
+        if values.get(key).map(|(generation, _)| generation) != expected {
+            return Ok(Written::Conflict);
+        }
+        values.insert(key.to_owned(), (self.generation.fetch_add(1, Relaxed), value.to_vec()));
+        Ok(Written::Stored)
+    }
+
+    async fn kv_delete(&self, key: &str) -> Result<(), PlatformError> {
+        self.writable()?;
+        self.remove(key);
+        Ok(())
+    }
+
+    /// No time passes.
+    async fn pause(&self, _: u32) {
+        self.pauses.fetch_add(1, Relaxed);
     }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, PlatformError> {

@@ -1,6 +1,7 @@
 //! What the service needs from the platform it runs on.
 
 use std::fmt;
+use std::hash::{BuildHasher as _, RandomState};
 
 use jackstaff_core::Timestamp;
 
@@ -10,11 +11,50 @@ use jackstaff_core::Timestamp;
 /// Futures need not be `Send`: a WebAssembly instance has one thread, and a native host polls a request where it began it.
 #[expect(async_fn_in_trait, reason = "no caller wants a `Send` bound: see above")]
 pub trait Platform {
+    /// What tells one state of a key from every other: a counter, or the value itself.
+    type Generation: Clone;
+
     /// The value under `key` in the deployment's key-value store; `None` where nothing lies there.
     ///
     /// # Errors
     /// Where the store did not say: it is not granted, unreachable, or refuses. What lies under the key is then unknown.
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError>;
+
+    /// As [`kv_get`](Self::kv_get), with the generation that [`kv_write`](Self::kv_write) takes, and at most for about `limit_ms`
+    /// milliseconds where there is a limit. A platform whose store answers from memory need not watch the time.
+    ///
+    /// # Errors
+    /// Where the store did not say, or not in time.
+    async fn kv_read(&self, key: &str, limit_ms: Option<u32>) -> Result<Found<Self::Generation>, ReadError>;
+
+    /// Puts `value` under `key` if the key is still in the state `expected`; `None` expects nothing there. Of several that expect
+    /// the same state one is [`Written::Stored`], as far as the platform can.
+    ///
+    /// `lifetime_s`: after so many seconds nobody will want the value, and a store that can forget by itself may.
+    ///
+    /// # Errors
+    /// Where the store failed. Whether the value was stored is then unknown.
+    async fn kv_write(
+        &self,
+        key: &str,
+        value: &[u8],
+        expected: Option<&Self::Generation>,
+        lifetime_s: Option<u64>,
+    ) -> Result<Written, PlatformError>;
+
+    /// Takes away what lies under `key`. Nothing there is no error.
+    ///
+    /// # Errors
+    /// Where the store failed. Whether something lies there is then unknown.
+    async fn kv_delete(&self, key: &str) -> Result<(), PlatformError>;
+
+    /// Waits for about `ms` milliseconds before something is tried again. A platform that cannot wait returns at once.
+    async fn pause(&self, ms: u32);
+
+    /// Bits that differ from call to call and from instance to instance, so that waiting ones do not wake together. They need not be secret.
+    fn random(&self) -> u64 {
+        RandomState::new().hash_one(())
+    }
 
     /// The text of the setting or secret `name`; `None` where nobody set it.
     ///
@@ -27,6 +67,44 @@ pub trait Platform {
 
     /// Logs one line, as one entry. What cannot be logged is lost: a request never fails for it.
     fn log(&self, line: &str);
+}
+
+/// A value with its generation; `None` where nothing lies under the key.
+pub type Found<G> = Option<(Vec<u8>, G)>;
+
+/// What became of a conditional write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is stored.
+    Stored,
+    /// It is not: the key was no longer in the state expected, or somebody else is just creating it. Read again.
+    Conflict,
+}
+
+/// Why a read with a time limit gave nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// The time was over.
+    Late,
+    /// The store did not say.
+    Failed(PlatformError),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Late => f.write_str("the key-value store did not answer in time"),
+            Self::Failed(error) => write!(f, "the key-value store cannot be read: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {}
+
+impl From<PlatformError> for ReadError {
+    fn from(error: PlatformError) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// Why the platform could not do what it was asked to, in a sentence for operators.

@@ -12,7 +12,10 @@
 )]
 
 mod backpressure;
+mod create;
 mod platform;
+mod swap;
+mod within;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;

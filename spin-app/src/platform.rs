@@ -1,21 +1,63 @@
 //! Spin's stores, variables, clock and log.
 
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jackstaff_core::Timestamp;
-use jackstaff_service::platform::{Platform, PlatformError};
+use jackstaff_service::platform::{Found, Platform, PlatformError, ReadError, Written};
 use spin_sdk::key_value::{Error as StoreError, Store};
+use spin_sdk::time::sleep;
 use spin_sdk::variables::{self, Error as VariableError};
+
+use crate::create;
+use crate::swap::{Swap, SwapError};
+use crate::within::within;
 
 /// The key-value store with the label `default`, and the component's variables.
 #[derive(Debug)]
 pub(crate) struct SpinPlatform;
 
 impl Platform for SpinPlatform {
+    /// The value: `wasi:keyvalue` compares values. Whoever finds the same value again may as well build on it.
+    type Generation = Vec<u8>;
+
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError> {
         let store = Store::open_default().await.map_err(store_error)?;
         store.get(key).await.map_err(store_error)
+    }
+
+    async fn kv_read(&self, key: &str, limit_ms: Option<u32>) -> Result<Found<Vec<u8>>, ReadError> {
+        let read = self.kv_get(key);
+        let value = match limit_ms {
+            Some(ms) => within(read, sleep(Duration::from_millis(ms.into()))).await.ok_or(ReadError::Late)??,
+            None => read.await?,
+        };
+        Ok(value.map(|value| (value.clone(), value)))
+    }
+
+    /// Spin's stores keep values until they are deleted.
+    async fn kv_write(
+        &self,
+        key: &str,
+        value: &[u8],
+        expected: Option<&Vec<u8>>,
+        _lifetime_s: Option<u64>,
+    ) -> Result<Written, PlatformError> {
+        let Some(expected) = expected else { return create::create(self, key, value).await };
+        let swap = Swap::begin(key)?;
+        if swap.current()?.as_ref() != Some(expected) {
+            return Ok(Written::Conflict);
+        }
+        Ok(swap.finish(value)?)
+    }
+
+    async fn kv_delete(&self, key: &str) -> Result<(), PlatformError> {
+        let store = Store::open_default().await.map_err(store_error)?;
+        store.delete(key).await.map_err(store_error)
+    }
+
+    async fn pause(&self, ms: u32) {
+        sleep(Duration::from_millis(ms.into())).await;
     }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, PlatformError> {
@@ -37,11 +79,30 @@ impl Platform for SpinPlatform {
     }
 }
 
+/// Puts `value` under `key`, whatever lies there.
+pub(crate) async fn put(key: &str, value: &[u8]) -> Result<(), PlatformError> {
+    let store = Store::open_default().await.map_err(store_error)?;
+    store.set(key, value).await.map_err(store_error)
+}
+
+impl From<SwapError> for PlatformError {
+    fn from(error: SwapError) -> Self {
+        match error {
+            SwapError::NotGranted(said) => not_granted(&said),
+            SwapError::Other(said) => Self(format!("Spin says: {said}")),
+        }
+    }
+}
+
 fn store_error(error: StoreError) -> PlatformError {
-    PlatformError(match error {
-        StoreError::AccessDenied | StoreError::NoSuchStore => format!(
-            "Spin does not grant the store `default` ({error}): add key_value_stores = [\"default\"] to the component in spin.toml"
-        ),
-        other => format!("Spin says: {other}"),
-    })
+    match error {
+        StoreError::AccessDenied | StoreError::NoSuchStore => not_granted(&error.to_string()),
+        other => PlatformError(format!("Spin says: {other}")),
+    }
+}
+
+fn not_granted(said: &str) -> PlatformError {
+    PlatformError(format!(
+        "Spin does not grant the store `default` ({said}): add key_value_stores = [\"default\"] to the component in spin.toml"
+    ))
 }

@@ -15,6 +15,7 @@ use crate::injector::TestControl;
 use crate::platform::Platform;
 use crate::ruleset_supply::Supplied;
 use crate::service::Service;
+use crate::user_data::{Subject, UserDataSettings};
 
 /// Against this the limit of requests counts those who need no key.
 const NOBODY: [u8; 32] = [0; 32];
@@ -23,6 +24,8 @@ const NOBODY: [u8; 32] = [0; 32];
 pub(super) struct Admitted<'h> {
     config: Arc<Config>,
     environment: String,
+    /// The kind of the key; none where the request shows none.
+    pub(super) kind: Option<KeyKind>,
     /// What the test facility says about this request.
     pub(super) test: TestControl<'h>,
 }
@@ -34,6 +37,16 @@ impl Admitted<'_> {
             let message = format!("there is no ruleset for the environment `{}`: {error}", self.environment);
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)
         })
+    }
+
+    /// The settings for user data.
+    pub(super) fn user_data(&self) -> &UserDataSettings {
+        &self.config.user_data
+    }
+
+    /// The user `id`, as far as something is stored about them.
+    pub(super) fn subject<'s>(&'s self, id: &'s str) -> Subject<'s> {
+        Subject { settings: &self.config.user_data, environment: &self.environment, id }
     }
 
     /// The time to decide at.
@@ -53,9 +66,9 @@ pub(super) async fn admit<'h, P: Platform>(
 ) -> Result<Admitted<'h>, Refusal> {
     let config =
         service.config().await.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
-    let (environment, digest) = match (authorize(&config.keys, head, wanted), &config.open_environment) {
-        (Ok(key), _) => (key.environment.clone(), key.digest),
-        (Err(Denied::Absent), Some(environment)) if open => (environment.clone(), NOBODY),
+    let (environment, digest, kind) = match (authorize(&config.keys, head, wanted), &config.open_environment) {
+        (Ok(key), _) => (key.environment.clone(), key.digest, Some(key.kind)),
+        (Err(Denied::Absent), Some(environment)) if open => (environment.clone(), NOBODY, None),
         (Err(denied), _) => return Err(Refusal::new(StatusCode::UNAUTHORIZED, denied.to_string())),
     };
     service.count(&config, digest).map_err(|seconds| {
@@ -67,7 +80,7 @@ pub(super) async fn admit<'h, P: Platform>(
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
     }
     let test = test_control(&config, head)?;
-    Ok(Admitted { config, environment, test })
+    Ok(Admitted { config, environment, kind, test })
 }
 
 fn test_control<'h>(config: &Config, head: &'h Parts) -> Result<TestControl<'h>, Refusal> {

@@ -4,6 +4,7 @@ mod admission;
 pub mod devcycle;
 mod ofrep;
 mod reply;
+mod stored_user;
 
 use bytes::Bytes;
 use http::request::Parts;
@@ -33,6 +34,8 @@ const CORS_MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 enum Endpoint {
     Health,
     DevCycle(devcycle::Endpoint),
+    /// What is stored about a user; none where the path holds no text.
+    EdgeDb(Option<String>),
     Ofrep(ofrep::Endpoint),
 }
 
@@ -40,6 +43,7 @@ impl Endpoint {
     fn methods(&self) -> &'static [Method] {
         match self {
             Self::Health => &[Method::GET, Method::HEAD],
+            Self::EdgeDb(_) => &[Method::GET, Method::PATCH, Method::DELETE],
             Self::DevCycle(_) | Self::Ofrep(_) => &[Method::POST],
         }
     }
@@ -71,6 +75,12 @@ fn endpoint(path: &str) -> Option<Endpoint> {
                 devcycle::Endpoint::Variable(String::from_utf8_lossy(&key).into_owned())
             }
         },
+        ("v1", Some("edgedb")) => {
+            // An id is matched exactly: bytes that are no text name nobody.
+            let id = percent::decode(parts.next()?, Plus::Itself).into_owned();
+            let endpoint = Endpoint::EdgeDb(String::from_utf8(id).ok());
+            return parts.next().is_none().then_some(endpoint);
+        }
         ("v1", Some("features")) => devcycle::Endpoint::Features,
         _ => return None,
     };
@@ -98,7 +108,7 @@ async fn route<P: Platform>(service: &Service<P>, head: &Parts, body: &Bytes) ->
         Refusal::new(
             StatusCode::NOT_FOUND,
             "no such endpoint: there are POST /ofrep/v1/evaluate/flags, /ofrep/v1/evaluate/flags/{key}, /v1/variables, /v1/variables/{key}, \
-             /v1/features, and GET /healthz",
+             /v1/features, PATCH, GET and DELETE /v1/edgedb/{user_id}, and GET /healthz",
         )
     })?;
     if head.method == Method::OPTIONS {
@@ -112,6 +122,7 @@ async fn route<P: Platform>(service: &Service<P>, head: &Parts, body: &Bytes) ->
     match endpoint {
         Endpoint::Health => Ok(json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned())),
         Endpoint::DevCycle(endpoint) => devcycle::answer(service, &endpoint, head, body).await,
+        Endpoint::EdgeDb(id) => devcycle::edgedb::answer(service, id.as_deref(), head, body).await,
         Endpoint::Ofrep(endpoint) => Ok(ofrep::answer(service, &endpoint, head, body).await),
     }
 }

@@ -247,3 +247,138 @@ fn the_test_header_sets_clock_and_variants_where_it_is_switched_on() {
     assert!(message.contains("the setting `test` is refused"), "{message}");
     assert!(!service.platform().lines().is_empty());
 }
+
+fn request(service: &Service<MemoryPlatform>, method: &str, target: &str, key: &str, body: &str) -> Response<Bytes> {
+    send(service, Request::builder().method(method).uri(target).header("authorization", key), body)
+}
+
+fn edgedb(service: &Service<MemoryPlatform>, method: &str, key: &str, body: &str) -> Response<Bytes> {
+    request(service, method, "/v1/edgedb/u%2F%C3%A9", key, body)
+}
+
+#[test]
+fn what_is_stored_decides_later_calls() {
+    let service = service();
+    let ask = |body: &str| {
+        let response = post(&service, "/v1/variables/a?enableEdgeDB=true", body);
+        let found = self::body(&response).contains("\"value\":7");
+        let (_, status) = header(&response, "x-flags-status").split_once(";user-data=").unwrap();
+        (found, status.to_owned())
+    };
+    let user = r#"{"user_id":"u/é"}"#;
+    assert_eq!(ask(user), (false, "none".to_owned()));
+    let response = edgedb(
+        &service,
+        "PATCH",
+        "s",
+        r#"{"user_id":"u/é","email":"m","privateCustomData":{"secret":1},"appVersion":"1"}"#,
+    );
+    assert_eq!(body(&response), r#"{"message":"Successfully stored the user data"}"#);
+    assert_eq!(ask(user), (true, "found".to_owned()));
+    // Not asked for, not used.
+    assert!(body(&post(&service, "/v1/variables/a", user)).contains("\"value\":1"));
+    // The request's own wins, and is stored.
+    assert_eq!(
+        ask(r#"{"user_id":"u/é","email":"other","customData":{"n":1,"gone":null}}"#),
+        (false, "found".to_owned())
+    );
+    let response = edgedb(&service, "GET", "s", "");
+    assert_eq!(body(&response), r#"{"user_id":"u/é","email":"other","customData":{"n":1}}"#);
+    assert_eq!(body(&edgedb(&service, "DELETE", "s", "")), r#"{"message":"Nothing is stored about the user"}"#);
+    assert_eq!(refusal(&edgedb(&service, "GET", "s", "")).0, 404);
+    assert_eq!(ask(user), (false, "none".to_owned()));
+    assert_eq!(service.platform().keys(), ["ruleset:test"]);
+}
+
+#[test]
+fn a_decision_reads_once_and_goes_on_without() {
+    let service = service();
+    post(&service, "/v1/variables/a", r#"{"user_id":"u"}"#);
+    let reads = service.platform().reads();
+    for fault in [StoreFault::None, StoreFault::Slow, StoreFault::Failing] {
+        service.platform().set_fault(fault);
+        let response = post(&service, "/v1/variables/a?enableEdgeDB=true", r#"{"user_id":"u","email":"m"}"#);
+        assert_eq!(response.status(), 200);
+        let status = header(&response, "x-flags-status");
+        let expected = match fault {
+            StoreFault::None => ";user-data=none",
+            StoreFault::Slow => ";user-data=late;unsaved",
+            _ => ";user-data=failed;unsaved",
+        };
+        assert!(status.ends_with(expected), "{status}");
+    }
+    assert_eq!(service.platform().reads(), reads + 3);
+    service.platform().set_fault(StoreFault::FailingWrites);
+    let (status, message) = refusal(&edgedb(&service, "PATCH", "s", r#"{"email":"n"}"#));
+    assert!(status == 500 && message.contains("told to fail"), "{message}");
+}
+
+#[test]
+fn clients_write_what_the_settings_list() {
+    let service = service();
+    let (status, message) = refusal(&edgedb(&service, "PATCH", "c", r#"{"email":"m","customData":{"stars":1}}"#));
+    assert!(
+        status == 403 && message.contains("email, customData.stars") && message.contains("`user_data`"),
+        "{message}"
+    );
+    for method in ["GET", "DELETE"] {
+        assert_eq!(refusal(&edgedb(&service, method, "c", "")).0, 401);
+    }
+    let service = self::service();
+    service.platform().set("user_data", r#"{"client_writes":["customData.stars"]}"#);
+    assert_eq!(edgedb(&service, "PATCH", "c", r#"{"lastSeenDate":"x","customData":{"stars":1}}"#).status(), 200);
+    assert_eq!(refusal(&edgedb(&service, "PATCH", "c", r#"{"customData":{"stars":1,"plan":"x"}}"#)).0, 403);
+    assert_eq!(refusal(&edgedb(&service, "PATCH", "c", r#"{"customData":null}"#)).0, 403);
+    let service = self::service();
+    service.platform().set("user_data", r#"{"enabled":false}"#);
+    assert_eq!(refusal(&edgedb(&service, "PATCH", "s", "{}")).0, 403);
+}
+
+#[test]
+fn user_data_is_refused_with_the_reason() {
+    let service = service();
+    let long = format!(r#"{{"customData":{{"a":"{}"}}}}"#, "x".repeat(20_000));
+    for (body, status, part) in [
+        ("", 400, "not JSON"),
+        (r#"{"user_id":"other"}"#, 400, "$.user_id"),
+        (r#"{"nickname":"x"}"#, 400, "$.nickname"),
+        (&long, 413, "16384"),
+    ] {
+        let (got, message) = refusal(&edgedb(&service, "PATCH", "s", body));
+        assert!(got == status && message.contains(part), "{got} {message}");
+    }
+    for target in ["/v1/edgedb/%20", "/v1/edgedb/%ff"] {
+        assert_eq!(refusal(&request(&service, "PATCH", target, "s", "{}")).0, 400, "{target}");
+    }
+    for target in ["/v1/edgedb", "/v1/edgedb/", "/v1/edgedb/a/b"] {
+        assert_eq!(refusal(&request(&service, "PATCH", target, "s", "{}")).0, 404, "{target}");
+    }
+    assert_eq!(refusal(&edgedb(&service, "POST", "s", "{}")).0, 405);
+    assert_eq!(refusal(&edgedb(&service, "PATCH", "nobody", "{}")).0, 401);
+}
+
+#[test]
+fn ofrep_uses_what_is_stored_where_it_is_asked_to() {
+    let service = service();
+    request(&service, "PATCH", "/v1/edgedb/u", "s", r#"{"email":"m"}"#);
+    let ask = |target: &str, body: &str| {
+        let response = request(&service, "POST", target, "c", body);
+        serde_json::from_slice::<serde_json::Value>(response.body()).unwrap()
+    };
+    let one = "/ofrep/v1/evaluate/flags/a";
+    assert_eq!(ask(one, r#"{"context":{"targetingKey":"u"}}"#)["value"], 1);
+    let asking = r#"{"context":{"targetingKey":"u","$jackstaff":{"userData":true}}}"#;
+    let found = ask(one, asking);
+    assert_eq!((&found["value"], &found["metadata"]["jackstaff.userData"]), (&7.into(), &"found".into()));
+    assert_eq!(
+        ask("/ofrep/v1/evaluate/flags?enableEdgeDB=true", r#"{"context":{"targetingKey":"u"}}"#)["metadata"]["jackstaff.userData"],
+        "found"
+    );
+    let own = r#"{"context":{"targetingKey":"u","email":"x","$jackstaff":{"userData":true}}}"#;
+    assert_eq!(ask(one, own)["value"], 1);
+    // Nothing was stored by these.
+    assert_eq!(ask(one, asking)["value"], 7);
+    service.platform().set_fault(StoreFault::Failing);
+    let failed = ask(one, asking);
+    assert_eq!((&failed["value"], &failed["metadata"]["jackstaff.userData"]), (&1.into(), &"failed".into()));
+}

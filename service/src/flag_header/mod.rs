@@ -14,7 +14,7 @@ use siphasher::sip::SipHasher13;
 
 pub use self::key::{Collision, collisions, member_key};
 pub use self::member::{member, plain};
-pub use self::status::{Freshness, revision, status, write_counts};
+pub use self::status::{Freshness, revision, status, write_counts, write_user_data};
 
 /// What stands between members.
 const SEPARATOR: &str = ", ";

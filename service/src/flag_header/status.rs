@@ -42,6 +42,13 @@ pub fn status(freshness: Freshness, ruleset: &Ruleset<'_>, age: u64) -> String {
     format!("{};rev=\"{}\";age={age}", freshness.as_str(), revision(ruleset))
 }
 
+/// Appends what became of the user's stored attributes: `user-data`, a Token, and `unsaved` where what the request said of the user was to
+/// be stored and is not known to be.
+pub fn write_user_data(out: &mut String, outcome: &str, unsaved: bool) {
+    // Writing to a String cannot fail.
+    let _ = write!(out, ";user-data={outcome}{}", if unsaved { ";unsaved" } else { "" });
+}
+
 /// Appends what is particular to one request: `errors`, the flags that could not be decided, and `omitted`, those that did not fit, where
 /// there are any.
 pub fn write_counts(out: &mut String, errors: u32, omitted: u32) {

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::*;
 use crate::executor::poll_once;
 use crate::memory::{MemoryPlatform, StoreFault};
-use crate::platform::PlatformError;
+use crate::platform::{Found, PlatformError, ReadError, Written};
 use jackstaff_core::{CompileOptions, compile};
 
 const CACHE_MS: i64 = 10_000;
@@ -114,6 +114,30 @@ struct Slow {
 }
 
 impl Platform for Slow {
+    type Generation = u64;
+
+    async fn kv_read(&self, key: &str, limit_ms: Option<u32>) -> Result<Found<u64>, ReadError> {
+        self.memory.kv_read(key, limit_ms).await
+    }
+
+    async fn kv_write(
+        &self,
+        key: &str,
+        value: &[u8],
+        expected: Option<&u64>,
+        lifetime_s: Option<u64>,
+    ) -> Result<Written, PlatformError> {
+        self.memory.kv_write(key, value, expected, lifetime_s).await
+    }
+
+    async fn kv_delete(&self, key: &str) -> Result<(), PlatformError> {
+        self.memory.kv_delete(key).await
+    }
+
+    async fn pause(&self, ms: u32) {
+        self.memory.pause(ms).await;
+    }
+
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError> {
         std::future::poll_fn(|_| if *self.open.lock().unwrap() { Poll::Ready(()) } else { Poll::Pending }).await;
         self.memory.kv_get(key).await

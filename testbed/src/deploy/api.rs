@@ -45,6 +45,10 @@ pub struct ApiDeployment {
     pub open_environment: String,
     /// The `rate_limit` setting, as JSON; empty for none.
     pub rate_limit: String,
+    /// The `user_data` setting, as JSON; empty for none.
+    pub user_data: String,
+    /// What else lies in the store at the start.
+    pub stored: BTreeMap<String, Vec<u8>>,
     /// How long a ruleset is used before the store is asked again, in milliseconds; the service's default where there is none.
     pub cache_ms: Option<u64>,
     /// The clock, where the host has one to set.
@@ -82,15 +86,21 @@ impl ApiDeployment {
     /// The key-value store's content.
     #[must_use]
     pub fn store(&self) -> BTreeMap<String, Vec<u8>> {
-        self.rulesets.iter().map(|(environment, bytes)| (store_key::ruleset(environment), bytes.clone())).collect()
+        let rulesets =
+            self.rulesets.iter().map(|(environment, bytes)| (store_key::ruleset(environment), bytes.clone()));
+        rulesets.chain(self.stored.clone()).collect()
     }
 
     /// Settings other than the keys, by name.
     #[must_use]
     pub fn settings(&self) -> BTreeMap<String, String> {
         let mut settings = BTreeMap::new();
-        let texts =
-            [("test", &self.test), ("open_environment", &self.open_environment), ("rate_limit", &self.rate_limit)];
+        let texts = [
+            ("test", &self.test),
+            ("open_environment", &self.open_environment),
+            ("rate_limit", &self.rate_limit),
+            ("user_data", &self.user_data),
+        ];
         for (name, text) in texts {
             if !text.is_empty() {
                 settings.insert(name.to_owned(), text.clone());
@@ -128,8 +138,13 @@ impl ApiHost {
                 let mut variables = deployment.settings();
                 variables.insert("keys".to_owned(), deployment.keys_setting());
                 // As spin.toml has them.
-                let defaults =
-                    [("test", ""), ("open_environment", ""), ("rate_limit", ""), ("ruleset_cache_ms", "10000")];
+                let defaults = [
+                    ("test", ""),
+                    ("open_environment", ""),
+                    ("rate_limit", ""),
+                    ("user_data", ""),
+                    ("ruleset_cache_ms", "10000"),
+                ];
                 for (name, value) in defaults {
                     variables.entry(name.to_owned()).or_insert_with(|| value.to_owned());
                 }

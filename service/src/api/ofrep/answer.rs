@@ -9,13 +9,21 @@ use jackstaff_core::{
 
 use super::selector::Selector;
 use crate::api::reply::{MAX_ANSWER_BYTES, TooLarge, json};
+use crate::api::stored_user::Used;
 
 /// Evaluates one flag.
-pub(super) fn one(ruleset: &Ruleset<'_>, flag: FlagIndex, session: &mut Session<'_, '_>) -> Response<Bytes> {
+pub(super) fn one(
+    ruleset: &Ruleset<'_>,
+    flag: FlagIndex,
+    used: Option<Used>,
+    session: &mut Session<'_, '_>,
+) -> Response<Bytes> {
     let decision = session.evaluate(flag, &mut NoVisitor);
     let status = if decision.fault.is_some() { StatusCode::BAD_REQUEST } else { StatusCode::OK };
     let mut body = String::new();
-    if let Some(view) = ruleset.flag(flag) {
+    if let Some(mut view) = ruleset.flag(flag) {
+        let metadata = used.map(|used| used.in_metadata(view.metadata));
+        view.metadata = metadata.as_deref().unwrap_or(view.metadata);
         write_evaluation(ruleset, &view, &decision, &mut body);
     }
     json(status, body)
@@ -29,6 +37,7 @@ pub(super) fn one(ruleset: &Ruleset<'_>, flag: FlagIndex, session: &mut Session<
 pub(super) fn all(
     ruleset: &Ruleset<'_>,
     selector: &Selector,
+    used: Option<Used>,
     session: &mut Session<'_, '_>,
 ) -> Result<String, TooLarge> {
     let mut flags: Vec<(FlagView<'_>, FlagIndex)> = ruleset
@@ -48,7 +57,10 @@ pub(super) fn all(
         }
     }
     body.push_str("],\"metadata\":");
-    body.push_str(ruleset.metadata_json());
+    match used {
+        Some(used) => body.push_str(&used.in_metadata(ruleset.metadata_json())),
+        None => body.push_str(ruleset.metadata_json()),
+    }
     body.push('}');
     Ok(body)
 }

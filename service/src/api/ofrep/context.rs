@@ -27,6 +27,20 @@ pub(super) fn read(body: &[u8]) -> Result<Vec<(Cow<'static, str>, Value<'static>
     })
 }
 
+/// The member that speaks to the service and is no attribute: `{"$jackstaff":{"userData":true}}`.
+const RESERVED: &str = "$jackstaff";
+
+/// Takes the member for the service out of the context: whether it asks for what is stored about the user.
+pub(super) fn take_user_data(members: &mut Vec<(Cow<'static, str>, Value<'static>)>) -> bool {
+    let Some(at) = members.iter().position(|(name, _)| name == RESERVED) else { return false };
+    match members.remove(at) {
+        (_, Value::Map(options)) => {
+            options.iter().any(|(name, value)| name == "userData" && *value == Value::Bool(true))
+        }
+        _ => false,
+    }
+}
+
 /// The context for a ruleset of `dialect`.
 pub(super) fn build<'b>(
     members: &'b [(Cow<'static, str>, Value<'static>)],

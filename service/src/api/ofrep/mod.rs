@@ -15,12 +15,14 @@ use jackstaff_core::{ErrorCode, Ruleset, write_json_string};
 
 use super::admission::admit;
 use super::reply::{Refusal, STATUS, empty, json};
+use super::stored_user::{self, Used};
 use crate::auth::KeyKind;
 use crate::flag_header;
 use crate::identity::long_id;
 use crate::percent::{self, Plus};
 use crate::platform::Platform;
 use crate::service::Service;
+use crate::user_data::recall;
 use selector::Selector;
 
 /// Whoever holds a key may evaluate: answers hold values, never rules.
@@ -82,33 +84,47 @@ async fn decide<P: Platform>(
     body: &Bytes,
 ) -> Result<Response<Bytes>, Refusal> {
     let admitted = admit(service, head, body, KEYS, true).await?;
-    let body = match context::read(body) {
+    let mut body = match context::read(body) {
         Ok(body) => body,
         Err(details) => return Ok(refused(key, &Failure::invalid_context(details))),
     };
+    let asked = context::take_user_data(&mut body) || stored_user::asked(head);
     let selector = match Selector::of(head) {
         Ok(selector) => selector,
         Err(details) => return Ok(refused(key, &Failure::general(details))),
     };
     let supplied = admitted.ruleset(service).await?;
     let ruleset = supplied.ruleset.get();
-    let context = match context::build(&body, ruleset.dialect()) {
+    let mut context = match context::build(&body, ruleset.dialect()) {
         Ok(context) => context,
         Err(error) => return Ok(refused(key, &Failure::invalid_context(error.to_string()))),
     };
     if let Some(error) = long_id(&context) {
         return Ok(refused(key, &Failure::invalid_context(error)));
     }
+    // A call of OFREP only asks: it stores nothing.
+    let id = context.targeting_key().filter(|id| asked && !id.trim().is_empty()).map(str::to_owned);
+    let recalled = match &id {
+        Some(id) if admitted.user_data().enabled => Some(recall(service.platform(), &admitted.subject(id)).await),
+        _ => None,
+    };
+    if let Some(recalled) = &recalled {
+        recalled.merge_under(&mut context, ruleset.dialect());
+    }
+    let used = recalled.as_ref().map(|recalled| Used { outcome: recalled.outcome, unsaved: false });
     let overrides = admitted.test.overrides();
     let mut session = ruleset.session(&context, admitted.now(service)).with_overrides(&overrides);
     let mut response = match key {
         Some(key) => match ruleset.find(key).filter(|flag| selector.admits(ruleset, *flag)) {
-            Some(flag) => answer::one(ruleset, flag, &mut session),
+            Some(flag) => answer::one(ruleset, flag, used, &mut session),
             None => not_found(ruleset, key),
         },
-        None => conditional(head, answer::all(ruleset, &selector, &mut session)?),
+        None => conditional(head, answer::all(ruleset, &selector, used, &mut session)?),
     };
-    let status = flag_header::status(supplied.freshness, ruleset, supplied.age);
+    let mut status = flag_header::status(supplied.freshness, ruleset, supplied.age);
+    if let Some(used) = used {
+        used.write_status(&mut status);
+    }
     response.headers_mut().extend(HeaderValue::try_from(status).map(|status| (STATUS, status)));
     Ok(response)
 }

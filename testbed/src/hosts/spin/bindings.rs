@@ -4,11 +4,18 @@
 wasmtime::component::bindgen!({
     path: "wit",
     world: "jackstaff:testbed/spin-host",
-    imports: { default: trappable },
+    imports: {
+        // The component waits in these calls, and nobody but it.
+        "wasi:keyvalue": async | trappable,
+        default: trappable,
+    },
     with: {
+        "wasi:keyvalue/store.bucket": super::atomics::Bucket,
+        "wasi:keyvalue/atomics.cas": super::atomics::Cas,
         "spin:key-value/key-value.store": super::key_value::OpenStore,
     },
 });
 
 pub use spin::key_value::key_value;
 pub use spin::variables::variables;
+pub use wasi::keyvalue::{atomics, store};

@@ -3,6 +3,7 @@
 //! It takes a component built with spin-sdk 7 (`wasi:http/handler@0.3.0`) and imitates what a test can tell apart: reuse of instances, the
 //! `spin-*` request headers, empty 500 responses, `access-denied` for a store that was not granted, `undefined` for a missing variable.
 
+mod atomics;
 mod bindings;
 mod component;
 mod faults;

@@ -23,9 +23,9 @@ struct Inner {
 /// How often the component used a store. What the test does itself is not counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct KvUse {
-    /// `get` and `exists`. Akamai Functions allows 1,000 a second for an application.
+    /// `get`, `exists` and `current`. Akamai Functions allows 1,000 a second for an application.
     pub reads: u64,
-    /// `set` and `delete`. Akamai Functions allows 50 a second for an application.
+    /// `set`, `delete`, `swap` and `increment`. Akamai Functions allows 50 a second for an application.
     pub writes: u64,
     /// `get-keys`, which a component must not use: it hangs Spin's SQLite store when a value is read meanwhile.
     pub lists: u64,
@@ -50,6 +50,17 @@ impl KvStore {
     /// Removes `key`. True when it was there.
     pub fn delete(&self, key: &str) -> bool {
         self.lock().remove(key).is_some()
+    }
+
+    /// Sets `key` to `value` if it has the value `old`, in one step. Where nothing was expected it is set whatever is there: so do the stores
+    /// of Spin. False where nothing was changed.
+    pub(super) fn swap(&self, key: &str, old: Option<&[u8]>, value: Vec<u8>) -> bool {
+        let mut contents = self.lock();
+        if old.is_some() && contents.get(key).map(Vec::as_slice) != old {
+            return false;
+        }
+        contents.insert(key.to_owned(), value);
+        true
     }
 
     /// Everything in the store: what the next host starts with when a test restarts one.
