@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use jackstaff_core::source::document;
 use jackstaff_core::{Context, Dialect, Scope, Timestamp, Value, write_json_string};
 
 /// The members of an object, in the order of their first writing.
@@ -80,7 +81,7 @@ impl<'a> Document<'a> {
     /// # Errors
     /// Where it is no document.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Corrupt> {
-        let Ok(Value::Map(members)) = serde_json::from_slice(bytes) else { return Err(Corrupt) };
+        let Ok(Value::Map(members)) = document(bytes) else { return Err(Corrupt) };
         let mut document = Self::default();
         for (name, value) in members {
             match (&*name, value) {

@@ -1,5 +1,6 @@
 //! The setting `user_data`: whose attributes are stored together, who may write them, how long they last.
 
+use jackstaff_core::source::read;
 use serde::Deserialize;
 
 use crate::auth::KeyKind;
@@ -80,7 +81,7 @@ impl UserDataSettings {
             "" => Wire::default(),
             // A list would count as an object of which nothing is set.
             text if !text.starts_with('{') => return Err("is no JSON object, such as {\"expire_days\":90}".to_owned()),
-            text => serde_json::from_str(text).map_err(|error| {
+            text => read::<Wire>(text.as_bytes()).map_err(|error| {
                 format!(
                     "is no such JSON object as {{\"namespace\":\"shop\",\"client_writes\":[\"customData.stars\"],\"read_limit_ms\":20,\"expire_days\":90}}: {error}"
                 )

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use jackstaff_core::Value;
+use jackstaff_core::source::document;
 
 use crate::user_data::{Custom, LAST_SEEN, Patch};
 
@@ -40,7 +41,7 @@ pub(super) enum Reading {
 /// # Errors
 /// Where an attribute is of the wrong type or unknown: its JSON path, and what to do.
 pub(super) fn parse<'a>(json: &'a [u8], id: &str, reading: Reading) -> Result<Patch<'a>, String> {
-    let members = match serde_json::from_slice::<Value<'a>>(json) {
+    let members = match document(json) {
         Ok(Value::Map(members)) => members,
         Ok(_) => return Err("$: the user must be a JSON object".to_owned()),
         Err(error) => return Err(format!("$: the user is not JSON: {error}")),
