@@ -19,6 +19,7 @@ unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_send_local_response(
         status: u32,
         details: *const u8,
@@ -83,6 +84,16 @@ pub(crate) fn request_body(most: usize) -> Vec<u8> {
         unsafe { proxy_get_buffer_bytes(BufferType::HttpRequestBody as u32, 0, most, &raw mut data, &raw mut size) };
     // SAFETY: the host has just allocated it.
     if status == OK { unsafe { take(data, size) } } else { Vec::new() }
+}
+
+/// A property, by its path; nothing where there is none.
+pub(crate) fn property(path: &[String]) -> Option<Vec<u8>> {
+    let path = path.join("\0");
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the pointer and the size are those of a live string; the host writes a pointer and a size to where the others point.
+    let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
+    // SAFETY: the host has just allocated it.
+    (status == OK).then(|| unsafe { take(data, size) })
 }
 
 /// What access logs show as the response's details.

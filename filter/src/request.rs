@@ -8,6 +8,7 @@ use http::Response;
 use jackstaff_core::Timestamp;
 use jackstaff_service::MAX_BODY_BYTES;
 use jackstaff_service::executor::Task;
+use jackstaff_service::identity::Surroundings;
 use jackstaff_service::injector::Exchange;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, MapType};
@@ -121,13 +122,19 @@ impl HttpContext for Request {
 /// The request's headers or trailers, in Envoy.
 struct Envoy(MapType);
 
+impl Surroundings for Envoy {
+    fn random(&mut self) -> Option<[u8; 16]> {
+        host::random()
+    }
+
+    fn property(&mut self, path: &[String]) -> Option<Vec<u8>> {
+        host::property(path)
+    }
+}
+
 impl Exchange for Envoy {
     fn now(&mut self) -> Timestamp {
         Timestamp(host::now_millis())
-    }
-
-    fn random(&mut self) -> Option<[u8; 16]> {
-        host::random()
     }
 
     fn remove(&mut self, name: &[u8]) {

@@ -76,6 +76,20 @@ fn the_user_is_found_by_header_and_by_cookie() {
 }
 
 #[test]
+fn the_user_is_found_by_a_claim_and_in_the_query() {
+    let mut vm = vm();
+    let claim = ["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "jwt", "sub"];
+    let mut config = config();
+    config["identity"] = json!([{"property": claim}, {"query": "uid"}]);
+    let (headers, _) = through(&mut vm, &config, RequestIn::get("/").property(&claim, "u-1"));
+    assert_eq!(flags(&headers), U_1);
+    let (headers, _) = through(&mut vm, &config, RequestIn::get("/?uid=u%2D1").property(&claim, b"\xff"));
+    assert_eq!(flags(&headers), U_1, "what is no text is passed over");
+    let (headers, _) = through(&mut vm, &config, RequestIn::get("/?uid=u-2"));
+    assert_eq!(flags(&headers), EVERYONE);
+}
+
+#[test]
 fn a_stranger_gets_an_id_and_keeps_it() {
     let mut vm = vm();
     let (headers, cookies) = through(&mut vm, &config(), RequestIn::get("/"));

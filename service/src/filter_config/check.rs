@@ -25,7 +25,7 @@ impl FilterConfig<'_> {
         let attributes = self.attributes.iter_mut().map(|attribute| &mut attribute.header);
         let identity = self.identity.iter_mut().filter_map(|source| match source {
             Source::Header(name) => Some(name),
-            Source::Cookie(_) | Source::Anonymous(_) => None,
+            Source::Cookie(_) | Source::Query(_) | Source::Property(_) | Source::Anonymous(_) => None,
         });
         for name in names.into_iter().chain(own).chain(context).chain(test).chain(attributes).chain(identity) {
             name.make_ascii_lowercase();

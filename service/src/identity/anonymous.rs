@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
-use super::{Identity, cookie};
+use super::{Headers, Identity, cookie};
 use crate::filter_config::ConfigError;
 
 /// A year, in seconds. Browsers keep no cookie much longer (Chrome: 400 days).
@@ -34,6 +34,19 @@ pub struct Anonymous {
     pub path: String,
     /// To which domain and those below it; without one, only to the host that set it.
     pub domain: Option<String>,
+    /// The cookie by which the visitor agrees to this one. Where it is missing or says otherwise, this one is neither read nor set.
+    pub consent: Option<Consent>,
+}
+
+/// A cookie that says yes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Consent {
+    /// Its name.
+    pub cookie: String,
+    /// The value that says yes, as it stands in the cookie.
+    pub value: String,
 }
 
 /// The `SameSite` attribute.
@@ -59,11 +72,18 @@ impl Default for Anonymous {
             same_site: SameSite::Lax,
             path: "/".to_owned(),
             domain: None,
+            consent: None,
         }
     }
 }
 
 impl Anonymous {
+    /// Whether the visitor of this request agrees, where that is asked.
+    pub(super) fn may_be_used(&self, headers: &Headers<'_>) -> bool {
+        let agreed = |consent: &Consent| cookie(headers, &consent.cookie) == Some(consent.value.as_bytes());
+        self.consent.as_ref().is_none_or(agreed)
+    }
+
     /// The value of an inbound cookie, if it may be an id. One that may not is replaced.
     pub(super) fn accept(value: &[u8]) -> Option<&str> {
         let legal = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
@@ -101,6 +121,9 @@ impl Anonymous {
 
     pub(super) fn check(&self, path: &str, errors: &mut Vec<ConfigError>) {
         cookie::check_name(&self.cookie, &format!("{path}.cookie"), errors);
+        if let Some(consent) = &self.consent {
+            cookie::check_name(&consent.cookie, &format!("{path}.consent.cookie"), errors);
+        }
         if !(1..=MAX_MAX_AGE).contains(&self.max_age) {
             errors.push(ConfigError::new(
                 format!("{path}.max_age"),

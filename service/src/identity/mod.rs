@@ -14,11 +14,12 @@ use jackstaff_core::Context;
 use jackstaff_core::source::devcycle::{UserError, parse_user};
 use serde::Deserialize;
 
-pub use self::anonymous::{Anonymous, SameSite};
+pub use self::anonymous::{Anonymous, Consent, SameSite};
 pub use self::attribute::{Attribute, AttributeScope, AttributeType};
 pub use self::context_header::{ContextHeader, MAX_CONTEXT_BYTES, context_json};
 pub use self::cookie::cookie;
 use crate::filter_config::ConfigError;
+use crate::percent::{Plus, decode};
 
 /// Names and values of a request's headers, in the order and with the bytes in which they came.
 pub type Headers<'h> = [(&'h [u8], &'h [u8])];
@@ -36,6 +37,12 @@ pub enum Source {
     Header(String),
     /// The value of a cookie, as it stands.
     Cookie(String),
+    /// The value of a query parameter, percent-decoded. Anybody who makes a link chooses it.
+    Query(String),
+    /// A property of Envoy whose value is text, by its path. A claim that jwt_authn has checked is
+    /// `["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "<payload_in_metadata>", "sub"]`, and the SPIFFE id of a peer
+    /// `["connection", "uri_san_peer_certificate"]`. jwt_authn must then stand before this filter.
+    Property(Vec<String>),
     /// A cookie with a random id, set where it is missing. This source always has an id, so it comes last.
     Anonymous(Anonymous),
 }
@@ -49,24 +56,34 @@ pub struct Identity<'h> {
     pub set_cookie: Option<String>,
 }
 
-/// The id from the first of the sources that has one. `random` gives the bits of a new anonymous id, or nothing when there are none to
-/// be had; it is asked once at most.
+/// What is known of a request besides its headers.
+pub trait Surroundings {
+    /// Bits that nobody can foresee, or nothing when there are none to be had.
+    fn random(&mut self) -> Option<[u8; 16]>;
+    /// A property, by its path.
+    fn property(&mut self, path: &[String]) -> Option<Vec<u8>>;
+}
+
+/// The id from the first of the sources that has one.
 pub fn identify<'h>(
     sources: &[Source],
     headers: &Headers<'h>,
-    random: impl FnOnce() -> Option<[u8; 16]>,
+    surroundings: &mut impl Surroundings,
 ) -> Option<Identity<'h>> {
-    let mut random = Some(random);
     sources.iter().find_map(|source| {
-        let known = |value: &'h [u8]| id(value).map(|id| Identity { id: Cow::Borrowed(id), set_cookie: None });
+        let known = |value: Cow<'h, [u8]>| id(value).map(|id| Identity { id, set_cookie: None });
         match source {
-            Source::Header(name) => first(headers, name).and_then(known),
-            Source::Cookie(name) => cookie(headers, name).and_then(known),
+            Source::Header(name) => known(first(headers, name)?.into()),
+            Source::Cookie(name) => known(cookie(headers, name)?.into()),
+            Source::Query(name) => known(query(first(headers, ":path")?, name)?),
+            Source::Property(path) => known(surroundings.property(path)?.into()),
             Source::Anonymous(anonymous) => {
-                let kept = cookie(headers, &anonymous.cookie).and_then(Anonymous::accept);
-                match kept {
+                if !anonymous.may_be_used(headers) {
+                    return None;
+                }
+                match cookie(headers, &anonymous.cookie).and_then(Anonymous::accept) {
                     Some(id) => Some(Identity { id: Cow::Borrowed(id), set_cookie: None }),
-                    None => random.take().and_then(|random| random()).map(|bits| anonymous.create(bits)),
+                    None => surroundings.random().map(|bits| anonymous.create(bits)),
                 }
             }
         }
@@ -91,6 +108,15 @@ pub(crate) fn long_id(user: &Context<'_>) -> Option<String> {
     long.then(|| format!("the id is longer than {MAX_ID_BYTES} bytes: send a shorter one, or its digest"))
 }
 
+/// The first query parameter of this name that has a value.
+fn query<'h>(path: &'h [u8], name: &str) -> Option<Cow<'h, [u8]>> {
+    let (_, query) = std::str::from_utf8(path).ok()?.split_once('?')?;
+    let mut parameters = query.split('&').filter_map(|parameter| parameter.split_once('='));
+    let (_, value) =
+        parameters.find(|(given, value)| !value.is_empty() && *decode(given, Plus::Space) == *name.as_bytes())?;
+    Some(decode(value, Plus::Space))
+}
+
 /// The first value of a header, whatever the case of its name.
 #[must_use]
 pub fn first<'h>(headers: &Headers<'h>, name: &str) -> Option<&'h [u8]> {
@@ -98,12 +124,13 @@ pub fn first<'h>(headers: &Headers<'h>, name: &str) -> Option<&'h [u8]> {
 }
 
 /// Bytes as an id: text that is not empty, without the spaces around it.
-fn id(value: &[u8]) -> Option<&str> {
-    let value = value.trim_ascii();
-    if value.is_empty() || value.len() > MAX_ID_BYTES {
-        return None;
+fn id(value: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
+    let legal = |id: &[u8]| !id.is_empty() && id.len() <= MAX_ID_BYTES;
+    match value {
+        Cow::Borrowed(value) => std::str::from_utf8(value.trim_ascii()).ok().map(Cow::Borrowed),
+        Cow::Owned(value) => String::from_utf8(value.trim_ascii().to_vec()).ok().map(Cow::Owned),
     }
-    std::str::from_utf8(value).ok()
+    .filter(|id| legal(id.as_bytes()))
 }
 
 impl Source {
@@ -112,6 +139,21 @@ impl Source {
             // Header names are checked all together.
             Self::Header(_) => {}
             Self::Cookie(name) => cookie::check_name(name, &format!("{path}.cookie"), errors),
+            Self::Query(name) if name.is_empty() => errors.push(ConfigError::new(
+                format!("{path}.query"),
+                "is empty",
+                "name the parameter as it reads when it is decoded",
+            )),
+            Self::Query(_) => {}
+            Self::Property(parts) => {
+                if parts.is_empty() || parts.iter().any(|part| part.is_empty() || part.contains('\0')) {
+                    errors.push(ConfigError::new(
+                        format!("{path}.property"),
+                        "is no path of a property",
+                        "list its parts, none of them empty, as in [\"connection\", \"uri_san_peer_certificate\"]",
+                    ));
+                }
+            }
             Self::Anonymous(anonymous) => anonymous.check(&format!("{path}.anonymous"), errors),
         }
     }

@@ -9,9 +9,20 @@ fn sources() -> Vec<Source> {
     vec![Source::Header("x-user".into()), Source::Cookie("uid".into()), Source::Anonymous(Anonymous::default())]
 }
 
+struct Around(Option<[u8; 16]>);
+
+impl Surroundings for Around {
+    fn random(&mut self) -> Option<[u8; 16]> {
+        self.0
+    }
+    fn property(&mut self, path: &[String]) -> Option<Vec<u8>> {
+        (path == ["connection", "uri_san_peer_certificate"]).then(|| b"spiffe://shop/cart".to_vec())
+    }
+}
+
 fn who(headers: &[(&str, &[u8])]) -> (String, bool) {
     let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_bytes(), *value)).collect();
-    let found = identify(&sources(), &headers, || Some([1; 16])).unwrap();
+    let found = identify(&sources(), &headers, &mut Around(Some([1; 16]))).unwrap();
     (found.id.into_owned(), found.set_cookie.is_some())
 }
 
@@ -36,7 +47,38 @@ fn what_is_no_id_is_passed_over() {
 
 #[test]
 fn without_randomness_there_is_no_id() {
-    assert_eq!(identify(&sources(), &[], || None), None);
+    assert_eq!(identify(&sources(), &[], &mut Around(None)), None);
+}
+
+fn found(json: &str, headers: &[(&str, &str)]) -> Option<(String, bool)> {
+    let sources: Vec<Source> = serde_json::from_str(json).unwrap();
+    let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
+    let found = identify(&sources, &headers, &mut Around(Some([1; 16])))?;
+    Some((found.id.into_owned(), found.set_cookie.is_some()))
+}
+
+#[test]
+fn the_query_and_properties_know_users_too() {
+    let query = |path: &str| found(r#"[{"query": "user id"}]"#, &[(":path", path)]).map(|(id, _)| id);
+    assert_eq!(query("/p?a=b&user+id=%c3%a9+1&user+id=2").unwrap(), "é 1");
+    assert_eq!(query("/p?user%20id=&user+id=2").unwrap(), "2");
+    for nobody in ["/p", "/p?", "/p?user+id", "/p?user+id=%ff", "/p?user+id=+", "/user+id=1"] {
+        assert_eq!(query(nobody), None, "{nobody}");
+    }
+    let property = |json: &str| found(json, &[]).map(|(id, _)| id);
+    assert_eq!(property(r#"[{"property":["connection","uri_san_peer_certificate"]}]"#).unwrap(), "spiffe://shop/cart");
+    assert_eq!(property(r#"[{"property":["connection"]}]"#), None);
+}
+
+#[test]
+fn without_consent_the_cookie_is_neither_read_nor_set() {
+    let json = r#"[{"anonymous": {"consent": {"cookie": "consent", "value": "yes"}}}]"#;
+    let with = |cookies: &str| found(json, &[("cookie", cookies)]);
+    for no in ["", "jackstaff_id=a", "consent=no; jackstaff_id=a", "consent=yes!; jackstaff_id=a"] {
+        assert_eq!(with(no), None, "{no}");
+    }
+    assert_eq!(with("consent=yes"), Some(("01".repeat(16), true)));
+    assert_eq!(with("jackstaff_id=a; consent=\"yes\""), Some(("a".into(), false)));
 }
 
 #[test]
@@ -66,7 +108,7 @@ proptest! {
     #[test]
     fn any_bytes_are_safe(name in any::<Vec<u8>>(), value in any::<Vec<u8>>(), cookie in "[a-z=; \"\u{e9}]{0,60}") {
         let headers: [(&[u8], &[u8]); 3] = [(&name, &value), (b"cookie", cookie.as_bytes()), (b"x-user", &value)];
-        let found = identify(&sources(), &headers, || Some([2; 16])).unwrap();
+        let found = identify(&sources(), &headers, &mut Around(Some([2; 16]))).unwrap();
         prop_assert!(!found.id.is_empty() && found.id.len() <= MAX_ID_BYTES);
         let _ = context_json(&value);
     }

@@ -15,16 +15,15 @@ pub use self::test_control::{TestControl, TestControlError};
 use crate::filter_config::{ConfigError, FilterConfig, HeaderNames};
 use crate::flag_header::{FlagHeader, Freshness, write_counts};
 use crate::identity::{
-    Attribute, ContextHeader, Headers, Identity, MAX_ID_BYTES, Source, context_json, first, identify, user,
+    Attribute, ContextHeader, Headers, Identity, MAX_ID_BYTES, Source, Surroundings, context_json, first, identify,
+    user,
 };
 use guard::Guard;
 
 /// The request that is worked on, and what its platform gives.
-pub trait Exchange {
+pub trait Exchange: Surroundings {
     /// The time now. Asked once at most.
     fn now(&mut self) -> Timestamp;
-    /// Bits that nobody can foresee, or nothing when there are none to be had.
-    fn random(&mut self) -> Option<[u8; 16]>;
     /// Removes every copy of a request header.
     fn remove(&mut self, name: &[u8]);
     /// Puts one value in the place of every copy of a request header.
@@ -124,7 +123,7 @@ impl Injector {
         let mut set_cookie = None;
         let mut context = match trusted {
             Some(context) => context,
-            None => match identify(&self.identity, headers, || exchange.random()) {
+            None => match identify(&self.identity, headers, exchange) {
                 Some(Identity { id, set_cookie: cookie }) => {
                     set_cookie = cookie;
                     Context::new(id)

@@ -22,12 +22,18 @@ struct Request {
     removals: usize,
 }
 
+impl Surroundings for Request {
+    fn random(&mut self) -> Option<[u8; 16]> {
+        Some([0xab; 16])
+    }
+    fn property(&mut self, _path: &[String]) -> Option<Vec<u8>> {
+        None
+    }
+}
+
 impl Exchange for Request {
     fn now(&mut self) -> Timestamp {
         Timestamp(0)
-    }
-    fn random(&mut self) -> Option<[u8; 16]> {
-        Some([0xab; 16])
     }
     fn remove(&mut self, name: &[u8]) {
         self.removals += 1;
