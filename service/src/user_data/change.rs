@@ -95,6 +95,10 @@ pub async fn remember<P: Platform>(
     patch: &Patch<'_>,
     recalled: &Recalled<P::Generation>,
 ) -> Result<Changed, ChangeError> {
+    // So a call that says nothing does not move a document aside either.
+    if patch.says_nothing() {
+        return Ok(Changed::Already);
+    }
     if matches!(recalled.outcome, Outcome::Late | Outcome::Failed) {
         return Err(ChangeError::Store("what is stored could not be read".to_owned()));
     }
@@ -121,7 +125,9 @@ async fn attempts<P: Platform>(
                 Ok(document) if document.is_expired(now) => patched(Document::default(), patch, subject, now)?,
                 Ok(document) => patched(document, patch, subject, now)?,
                 Err(Corrupt) => {
-                    keep_aside(platform, subject, bytes).await?;
+                    if !keep_aside(platform, subject, bytes).await? {
+                        continue;
+                    }
                     patched(Document::default(), patch, subject, now)?.or_else(|| Document::default().to_json().ok())
                 }
             },
@@ -152,15 +158,16 @@ fn patched<'a>(
     document.to_json().map(Some).map_err(ChangeError::TooLarge)
 }
 
-/// Keeps what cannot be read where nobody overwrites it.
-async fn keep_aside<P: Platform>(platform: &P, subject: &Subject<'_>, bytes: &[u8]) -> Result<(), ChangeError> {
+/// Keeps what cannot be read where nobody overwrites it. False where somebody else is about to, so that it is to be tried again.
+async fn keep_aside<P: Platform>(platform: &P, subject: &Subject<'_>, bytes: &[u8]) -> Result<bool, ChangeError> {
     let key = subject.key_aside();
     platform.log("user data: a stored document cannot be read; it is moved to a key that begins with `user-aside:`");
     match platform.kv_write(&key, bytes, None, None).await? {
-        Written::Stored => Ok(()),
+        Written::Stored => Ok(true),
         Written::Conflict => match platform.kv_read(&key, None).await? {
-            Some((kept, _)) if kept == bytes => Ok(()),
-            _ => Err(ChangeError::CorruptTwice),
+            None => Ok(false),
+            Some((kept, _)) if kept == bytes => Ok(true),
+            Some(_) => Err(ChangeError::CorruptTwice),
         },
     }
 }

@@ -66,6 +66,18 @@ pub struct Patch<'a> {
     pub(crate) custom: Option<Custom<'a>>,
 }
 
+impl Patch<'_> {
+    /// Whether it changes no document: when the user was last seen is stored only along with something else.
+    pub(crate) fn says_nothing(&self) -> bool {
+        let custom = match &self.custom {
+            None => true,
+            Some(Custom::Clear) => false,
+            Some(Custom::Merge(members)) => members.is_empty(),
+        };
+        custom && self.profile.iter().all(|(name, _)| name == super::LAST_SEEN)
+    }
+}
+
 /// What a patch does to what the application adds.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Custom<'a> {

@@ -157,6 +157,23 @@ fn what_cannot_be_read_is_kept_aside() {
 }
 
 #[test]
+fn a_call_that_says_nothing_changes_nothing() {
+    let (platform, settings) = (MemoryPlatform::default(), settings(""));
+    let seen = Patch { profile: vec![(LAST_SEEN.into(), Value::Number(5.0))], custom: None };
+    let beside = |patch: &Patch<'_>| {
+        let recalled = poll_once(recall(&platform, &subject(&settings))).unwrap();
+        poll_once(remember(&platform, &subject(&settings), patch, &recalled)).unwrap()
+    };
+    platform.put("user:test:ada", "[]");
+    for fault in [StoreFault::None, StoreFault::Slow, StoreFault::Failing] {
+        platform.set_fault(fault);
+        assert_eq!(beside(&Patch::default()), Ok(Changed::Already));
+        assert_eq!(beside(&seen), Ok(Changed::Already));
+    }
+    assert_eq!((platform.keys(), platform.writes()), (vec!["user:test:ada".to_owned()], 0));
+}
+
+#[test]
 fn limits_are_named_and_nothing_is_stored_beyond_them() {
     let (platform, settings) = (MemoryPlatform::default(), settings(""));
     put(&platform, &settings, r#"{"a":1}"#).unwrap();

@@ -7,6 +7,8 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::deploy::{Host, StoreState};
+
 /// One case: a deployment and a sequence of requests.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +20,9 @@ pub struct Case {
     pub(super) folder: PathBuf,
     /// What it shows, in a sentence.
     pub about: String,
+    /// The hosts that play it, by their names; all where there is no list. `about` says why the others do not.
+    #[serde(default)]
+    pub(super) hosts: Option<Vec<String>>,
     /// RFC 3339; hosts whose clock is set start with it.
     #[serde(default)]
     pub(super) now: Option<String>,
@@ -55,6 +60,12 @@ pub(super) struct ApiCase {
     /// How many requests a key may make.
     #[serde(default)]
     pub rate_limit: Option<Value>,
+    /// The `user_data` setting.
+    #[serde(default)]
+    pub user_data: Option<Value>,
+    /// What else lies in the store at the start: texts by key.
+    #[serde(default)]
+    pub stored: BTreeMap<String, String>,
     /// There is no store.
     #[serde(default)]
     pub no_store: bool,
@@ -84,9 +95,13 @@ pub(super) struct Exchange {
     #[serde(default)]
     pub target: String,
     /// Names and values. A character stands for the byte of its number (ISO 8859-1), so that any bytes can be written; `${name}` is what
-    /// an earlier exchange saved.
+    /// an earlier exchange saved, and
+    /// `${TEXT*N}`, in the target and the body too, N times TEXT.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
+    /// How the store behaves from this request on. Hosts that cannot do so must not be among `hosts`.
+    #[serde(default)]
+    pub store: Option<StoreState>,
     /// Sent as UTF-8; anything but a string as JSON.
     #[serde(default)]
     pub body: Option<Value>,
@@ -113,6 +128,10 @@ pub(super) struct Expectation {
     /// The text itself.
     #[serde(default)]
     pub body: Option<Match>,
+    /// What lies in the store afterwards, by key: a text, or JSON compared by value; `null` for nothing. Not looked at on hosts whose store is
+    /// closed to tests.
+    #[serde(default)]
+    pub stored: BTreeMap<String, Value>,
     /// Saved from the client's headers for later exchanges: name → header and a pattern with one group.
     #[serde(default)]
     pub save: BTreeMap<String, Save>,
@@ -140,6 +159,18 @@ pub(super) enum Match {
 }
 
 impl Case {
+    /// Whether it is played on `host`.
+    ///
+    /// # Errors
+    /// When its list names no such host.
+    pub(super) fn is_for(&self, host: Host) -> Result<bool> {
+        let Some(names) = &self.hosts else { return Ok(true) };
+        for name in names {
+            Host::parse(name).with_context(|| format!("{}: `hosts`", self.name))?;
+        }
+        Ok(names.iter().any(|name| name == host.name()))
+    }
+
     /// Reads the case in `folder`.
     ///
     /// # Errors

@@ -21,6 +21,9 @@ const PLUGIN: &str = "case";
 /// # Errors
 /// When the case cannot be deployed or a request gets no answer.
 pub fn play(case: &Case, host: Host) -> Result<Option<Vec<String>>> {
+    if !case.is_for(host)? {
+        return Ok(None);
+    }
     let clock = match &case.now {
         Some(now) => {
             let now = jackstaff_core::Timestamp::parse(now).with_context(|| format!("`now` is no date: {now}"))?;
@@ -43,6 +46,8 @@ fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<
         test: api.test.as_ref().map(Value::to_string).unwrap_or_default(),
         open_environment: api.open_environment.clone(),
         rate_limit: api.rate_limit.as_ref().map(Value::to_string).unwrap_or_default(),
+        user_data: api.user_data.as_ref().map(Value::to_string).unwrap_or_default(),
+        stored: api.stored.iter().map(|(key, text)| (key.clone(), text.clone().into_bytes())).collect(),
         no_store: api.no_store,
         clock,
         ..ApiDeployment::default()
@@ -62,7 +67,14 @@ fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<
         return Ok(refused(words, started.err()));
     }
     let mut service = started?;
-    let played = exchanges(case, |request| Ok(Passed { upstream: None, response: service.send(request)? }));
+    let played = exchanges(case, |exchange, request| {
+        if let Some(state) = exchange.store {
+            service.set_store(state)?;
+        }
+        let passed = Passed { upstream: None, response: service.send(request)? };
+        let found = exchange.expect.stored.iter().filter_map(|(key, wanted)| stored(key, wanted, service.stored(key)?));
+        Ok((passed, found.collect()))
+    });
     played.with_context(|| service.log())
 }
 
@@ -73,7 +85,7 @@ fn play_filter(case: &Case, filter: &FilterCase, host: Host, clock: Clock) -> Re
         return Ok(refused(words, started.err()));
     }
     let mut running = started?;
-    let played = exchanges(case, |request| running.send(PLUGIN, request));
+    let played = exchanges(case, |_, request| Ok((running.send(PLUGIN, request)?, Vec::new())));
     played.with_context(|| running.log())
 }
 
@@ -98,14 +110,30 @@ fn plugin(case: &Case, filter: &FilterCase) -> Result<String> {
     Ok(format!(r#"{{"ruleset":{ruleset}{comma}{}"#, rest.trim_start_matches('{')))
 }
 
-fn exchanges(case: &Case, mut send: impl FnMut(&Request) -> Result<Passed>) -> Result<Vec<String>> {
+/// Where what lies under `key` differs from what is wanted.
+fn stored(key: &str, wanted: &Value, got: Option<Vec<u8>>) -> Option<String> {
+    let same = match (&got, wanted) {
+        (None, Value::Null) => true,
+        (Some(bytes), Value::String(text)) => bytes == text.as_bytes(),
+        (Some(bytes), Value::Object(_)) => serde_json::from_slice::<Value>(bytes).is_ok_and(|got| got == *wanted),
+        _ => false,
+    };
+    let shown = got.as_deref().map(String::from_utf8_lossy);
+    (!same).then(|| format!("stored under {key}: expected {wanted}, got {shown:?}"))
+}
+
+/// Sends each exchange's request. `send` also says where the host is not as the exchange expects it afterwards.
+fn exchanges(
+    case: &Case,
+    mut send: impl FnMut(&Exchange, &Request) -> Result<(Passed, Vec<String>)>,
+) -> Result<Vec<String>> {
     let mut saved: BTreeMap<String, String> = BTreeMap::new();
     let mut found = Vec::new();
     for (nth, exchange) in case.requests.iter().enumerate() {
         let label = format!("request {} {}", nth + 1, exchange.about);
         let request = request(exchange, &saved).with_context(|| label.clone())?;
-        let passed = send(&request).with_context(|| label.clone())?;
-        let differences = check(&exchange.expect, passed.upstream.as_deref(), &passed.response);
+        let (passed, mut differences) = send(exchange, &request).with_context(|| label.clone())?;
+        differences.extend(check(&exchange.expect, passed.upstream.as_deref(), &passed.response));
         found.extend(differences.into_iter().map(|difference| format!("{label}: {difference}")));
         for (name, save) in &exchange.expect.save {
             let regex = Regex::new(&save.pattern)?;
@@ -121,13 +149,14 @@ fn exchanges(case: &Case, mut send: impl FnMut(&Request) -> Result<Passed>) -> R
 
 fn request(exchange: &Exchange, saved: &BTreeMap<String, String>) -> Result<Request> {
     let fill = |text: &str| {
-        saved.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
+        let text = repeat(text);
+        saved.iter().fold(text, |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
     };
     let bytes = |text: &str| from_text(text).with_context(|| format!("{text:?} has characters beyond ISO 8859-1"));
     let body = match (&exchange.body, exchange.body_bytes) {
         (_, Some(count)) => vec![b'x'; count],
-        (Some(Value::String(text)), None) => text.clone().into_bytes(),
-        (Some(json), None) => json.to_string().into_bytes(),
+        (Some(Value::String(text)), None) => repeat(text).into_bytes(),
+        (Some(json), None) => repeat(&json.to_string()).into_bytes(),
         (None, None) => Vec::new(),
     };
     let mut request = Request {
@@ -140,4 +169,28 @@ fn request(exchange: &Exchange, saved: &BTreeMap<String, String>) -> Result<Requ
         request = request.header(bytes(name)?, bytes(&fill(value))?);
     }
     Ok(request)
+}
+
+/// `text` with N times TEXT in the place of each `${TEXT*N}`.
+fn repeat(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("${") {
+        out.push_str(before);
+        let repeated = after.split_once('}').and_then(|(inside, after)| {
+            let (text, count) = inside.rsplit_once('*')?;
+            Some((text.repeat(count.parse().ok()?), after))
+        });
+        match repeated {
+            Some((repeated, after)) => {
+                out.push_str(&repeated);
+                rest = after;
+            }
+            None => {
+                out.push_str("${");
+                rest = after;
+            }
+        }
+    }
+    out + rest
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use jackstaff_service::store_key;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -17,6 +17,7 @@ use crate::modules::Module;
 
 use super::native::Native;
 use super::sidecar::Sidecar;
+use super::store::{SPIN_STORE, StoreState};
 
 /// The name of the stores on Fastly.
 const FASTLY_STORE: &str = "jackstaff";
@@ -151,7 +152,7 @@ impl ApiHost {
                 let stores = if deployment.no_store {
                     BTreeMap::new()
                 } else {
-                    BTreeMap::from([("default".to_owned(), deployment.store())])
+                    BTreeMap::from([(SPIN_STORE.to_owned(), deployment.store())])
                 };
                 let host = SpinHost::start(
                     &component,
@@ -200,6 +201,32 @@ impl ApiHost {
             Self::Native(native) => native.send(request),
             Self::Spin(_, client) | Self::Fastly(_, client) => client.send(request),
             Self::Sidecar(sidecar) => sidecar.send(request),
+        }
+    }
+
+    /// Makes the store behave so from now on.
+    ///
+    /// # Errors
+    /// When the host cannot do that.
+    pub fn set_store(&self, state: StoreState) -> Result<()> {
+        match self {
+            Self::Native(native) => native.set_store(state),
+            Self::Spin(host, _) => state.on_spin(host.faults()),
+            Self::Fastly(..) => bail!("Viceroy's stores have no faults: leave fastly out of the case's `hosts`"),
+            Self::Sidecar(_) => {
+                bail!("the filter's store has no faults: leave filter and envoy out of the case's `hosts`")
+            }
+        }
+        Ok(())
+    }
+
+    /// What lies in the store under `key`; `None` where the store is closed to tests.
+    #[must_use]
+    pub fn stored(&self, key: &str) -> Option<Option<Vec<u8>>> {
+        match self {
+            Self::Native(native) => Some(native.stored(key)),
+            Self::Spin(host, _) => Some(host.store(SPIN_STORE).ok()?.get(key)),
+            Self::Fastly(..) | Self::Sidecar(_) => None,
         }
     }
 

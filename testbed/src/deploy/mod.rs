@@ -4,11 +4,13 @@ mod api;
 mod filter;
 mod native;
 mod sidecar;
+mod store;
 
 use anyhow::{Result, bail};
 
 pub use api::{ApiDeployment, ApiHost, Key};
 pub use filter::{FilterDeployment, FilterHost, Passed};
+pub use store::StoreState;
 
 /// Where the project's code runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

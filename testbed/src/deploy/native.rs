@@ -7,7 +7,7 @@ use jackstaff_service::executor::poll_once;
 use jackstaff_service::memory::{MemoryPlatform, StoreFault};
 use jackstaff_service::{Service, handle};
 
-use super::ApiDeployment;
+use super::{ApiDeployment, StoreState};
 use crate::clock::Clock;
 use crate::http_client::{Request, Response};
 
@@ -28,9 +28,17 @@ impl Native {
             platform.put(&key, value);
         }
         if deployment.no_store {
-            platform.set_fault(StoreFault::Missing);
+            platform.set_fault(StoreFault::Failing);
         }
         Self { service: Service::new(platform), clock: deployment.clock.clone() }
+    }
+
+    pub(super) fn set_store(&self, state: StoreState) {
+        self.service.platform().set_fault(state.in_memory());
+    }
+
+    pub(super) fn stored(&self, key: &str) -> Option<Vec<u8>> {
+        self.service.platform().peek(key)
     }
 
     pub(super) fn send(&self, request: &Request) -> Result<Response> {

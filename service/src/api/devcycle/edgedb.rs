@@ -9,6 +9,7 @@ use super::user_patch::{Reading, forbidden, parse};
 use crate::api::admission::{Admitted, admit};
 use crate::api::reply::{Refusal, json};
 use crate::auth::KeyKind;
+use crate::identity::MAX_ID_BYTES;
 use crate::platform::Platform;
 use crate::service::Service;
 use crate::user_data::{ChangeError, Changed, Patch, change, erase, fetch};
@@ -36,6 +37,13 @@ pub(in crate::api) async fn answer<P: Platform>(
             "the path names no user: it takes /v1/edgedb/ and the user's id, percent-encoded UTF-8",
         ));
     };
+    // No decision is made for such a user, so nothing that is stored about them would ever be used.
+    if id.len() > MAX_ID_BYTES {
+        return Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            format!("the user's id has {} bytes and may have {MAX_ID_BYTES}: decisions refuse it, too", id.len()),
+        ));
+    }
     if !admitted.user_data().enabled {
         return Err(Refusal::new(
             StatusCode::FORBIDDEN,
