@@ -12,6 +12,7 @@
     clippy::arithmetic_side_effects
 )]
 
+mod fetch;
 mod platform;
 mod read;
 mod ready;

@@ -3,14 +3,17 @@
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::Bytes;
 use fastly::kv_store::{InsertMode, KVStoreError, LookupResponse};
 use fastly::log::Endpoint;
 use fastly::{ConfigStore, KVStore, SecretStore};
+use http::{Request, Response};
 use jackstaff_core::Timestamp;
 use jackstaff_core::source::MAX_SOURCE_BYTES;
 use jackstaff_service::config;
-use jackstaff_service::platform::{Found, Platform, PlatformError, ReadError, Written};
+use jackstaff_service::platform::{FetchError, Found, Platform, PlatformError, ReadError, Written};
 
+use crate::fetch;
 use crate::read;
 use crate::ready::ready_within;
 
@@ -66,6 +69,10 @@ impl Platform for FastlyPlatform {
             Ok(()) | Err(KVStoreError::ItemNotFound) => Ok(()),
             Err(error) => Err(refused(&error)),
         }
+    }
+
+    async fn fetch(&self, origin: &str, request: Request<Bytes>, limit_ms: u32) -> Result<Response<Bytes>, FetchError> {
+        fetch::fetch(origin, request, Duration::from_millis(limit_ms.into()))
     }
 
     async fn pause(&self, ms: u32) {

@@ -13,10 +13,12 @@
     clippy::arithmetic_side_effects
 )]
 
+mod calls;
 mod host;
 mod platform;
 mod request;
 mod root;
+mod store;
 
 use root::Root;
 

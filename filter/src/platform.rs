@@ -1,48 +1,78 @@
 //! Envoy, as the service sees it.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
+use bytes::Bytes;
+use http::{Request, Response};
 use jackstaff_core::Timestamp;
-use jackstaff_service::platform::{Found, Platform, PlatformError, ReadError, Written};
+use jackstaff_service::platform::{FetchError, Found, Platform, PlatformError, ReadError, Written};
 use proxy_wasm::types::LogLevel;
 
+use crate::calls::Calls;
 use crate::host;
+use crate::store::{Expected, SharedStore};
 
-/// One plugin configuration's settings, and Envoy's clock and log.
-#[derive(Debug)]
+/// Envoy's clusters, clock and log, with one plugin configuration's settings and store. Clones are the same.
+#[derive(Clone, Debug)]
 pub(crate) struct EnvoyPlatform {
-    settings: BTreeMap<&'static str, String>,
+    settings: Rc<BTreeMap<&'static str, String>>,
+    store: Option<Rc<SharedStore>>,
+    calls: Calls,
 }
 
 impl EnvoyPlatform {
-    pub(crate) const fn new(settings: BTreeMap<&'static str, String>) -> Self {
-        Self { settings }
+    pub(crate) fn new(settings: BTreeMap<&'static str, String>, store: Option<SharedStore>) -> Self {
+        Self { settings: Rc::new(settings), store: store.map(Rc::new), calls: Calls::default() }
+    }
+
+    /// The calls that wait for an answer.
+    pub(crate) const fn calls(&self) -> &Calls {
+        &self.calls
+    }
+
+    fn store(&self) -> Result<&SharedStore, PlatformError> {
+        self.store.as_deref().ok_or_else(|| {
+            PlatformError("this Envoy stores nothing: set `user_data` in the plugin configuration".to_owned())
+        })
     }
 }
 
 impl Platform for EnvoyPlatform {
-    type Generation = ();
+    /// The value itself.
+    type Generation = Vec<u8>;
 
-    async fn kv_get(&self, _key: &str) -> Result<Option<Vec<u8>>, PlatformError> {
-        Err(no_store())
+    async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError> {
+        Ok(self.store()?.read(key, self.now())?.map(|(value, _)| value))
     }
 
-    async fn kv_read(&self, _key: &str, _limit_ms: Option<u32>) -> Result<Found<()>, ReadError> {
-        Err(no_store().into())
+    /// From memory, which is faster than any limit.
+    async fn kv_read(&self, key: &str, _limit_ms: Option<u32>) -> Result<Found<Vec<u8>>, ReadError> {
+        Ok(self.store()?.read(key, self.now())?)
     }
 
     async fn kv_write(
         &self,
-        _key: &str,
-        _value: &[u8],
-        _expected: Option<&()>,
-        _lifetime_s: Option<u64>,
+        key: &str,
+        value: &[u8],
+        expected: Option<&Vec<u8>>,
+        lifetime_s: Option<u64>,
     ) -> Result<Written, PlatformError> {
-        Err(no_store())
+        let now = self.now();
+        let lifetime_ms = lifetime_s.map(|seconds| i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX));
+        let expires = lifetime_ms.map_or(i64::MAX, |ms| now.0.saturating_add(ms));
+        self.store()?.write(key, Some(value), Expected::Value(expected.map(Vec::as_slice)), expires, now)
     }
 
-    async fn kv_delete(&self, _key: &str) -> Result<(), PlatformError> {
-        Err(no_store())
+    async fn kv_delete(&self, key: &str) -> Result<(), PlatformError> {
+        match self.store()?.write(key, None, Expected::Anything, i64::MAX, self.now())? {
+            Written::Stored => Ok(()),
+            Written::Conflict => Err(PlatformError("too many change the shared data at once: try again".to_owned())),
+        }
+    }
+
+    async fn fetch(&self, origin: &str, request: Request<Bytes>, limit_ms: u32) -> Result<Response<Bytes>, FetchError> {
+        self.calls.fetch(origin, request, limit_ms).await
     }
 
     /// A stream is never held for time to pass.
@@ -59,8 +89,4 @@ impl Platform for EnvoyPlatform {
     fn log(&self, line: &str) {
         host::log(LogLevel::Warn, &format!("jackstaff: {line}"));
     }
-}
-
-fn no_store() -> PlatformError {
-    PlatformError("the Envoy filter has no key-value store".to_owned())
 }

@@ -8,12 +8,15 @@ use http::Response;
 use jackstaff_core::Timestamp;
 use jackstaff_service::MAX_BODY_BYTES;
 use jackstaff_service::executor::Task;
+use jackstaff_service::filter_users::FilterUsers;
 use jackstaff_service::identity::Surroundings;
 use jackstaff_service::injector::Exchange;
+use jackstaff_service::user_data::Recalled;
 use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, MapType};
+use proxy_wasm::types::{Action, BufferType, MapType};
 
 use crate::host::{self, HeaderMap};
+use crate::platform::EnvoyPlatform;
 use crate::root::Plugin;
 
 /// The HTTP context.
@@ -27,8 +30,12 @@ pub(crate) struct Request {
 enum Stage {
     /// It goes to the application. For the response: the cookie of a new anonymous user.
     Application(Option<String>),
+    /// It goes to the application when it is known what is stored about the user.
+    Recalling(HeaderMap, Task<Recalled<()>>),
     /// It is for the API, and its body is still to come.
     Body(http::Request<()>),
+    /// It is for the API, which waits for another server.
+    Answering(Task<Response<Bytes>>),
     /// It has been answered.
     Answered,
 }
@@ -38,24 +45,66 @@ impl Request {
         Self { plugin, stage: Stage::Application(None) }
     }
 
-    /// Answers a request to the API whose body has come, or as much of it as is read.
+    /// Begins to answer a request to the API whose body has come, or as much of it as is read.
     fn answer(&mut self) {
-        if let Stage::Body(request) = std::mem::replace(&mut self.stage, Stage::Answered)
-            && let Some(api) = self.plugin.as_ref().and_then(|plugin| plugin.api.as_ref())
-        {
-            let body = host::request_body(MAX_BODY_BYTES.saturating_add(1));
-            let mut task: Task<Response<Bytes>> = api.answer(request, Bytes::from(body));
-            let response = match task.poll() {
-                Poll::Ready(response) => response,
-                // No call of this platform leaves anything to wait for.
-                Poll::Pending => api.abandoned(),
-            };
-            host::reply(&response);
+        match std::mem::replace(&mut self.stage, Stage::Answered) {
+            Stage::Body(request) => {
+                if let Some(api) = self.plugin.as_ref().and_then(|plugin| plugin.api.as_ref()) {
+                    let body = host::body(BufferType::HttpRequestBody, MAX_BODY_BYTES.saturating_add(1));
+                    self.stage = Stage::Answering(api.answer(request, Bytes::from(body)));
+                    self.go_on();
+                }
+            }
+            other => self.stage = other,
+        }
+    }
+
+    /// Goes on with what waited.
+    fn go_on(&mut self) {
+        match std::mem::replace(&mut self.stage, Stage::Answered) {
+            Stage::Answering(mut task) => match task.poll() {
+                Poll::Ready(response) => host::reply(&response),
+                Poll::Pending => self.stage = Stage::Answering(task),
+            },
+            Stage::Recalling(map, mut task) => match task.poll() {
+                Poll::Ready(recalled) => {
+                    self.inject(map, Recall::Known(recalled));
+                    host::resume();
+                }
+                Poll::Pending => self.stage = Stage::Recalling(map, task),
+            },
+            other => self.stage = other,
+        }
+    }
+
+    /// Puts the flags into the request, or begins to wait for what is stored about the user.
+    fn inject(&mut self, map: HeaderMap, recall: Recall) -> Action {
+        self.stage = Stage::Application(None);
+        let Some(plugin) = &self.plugin else { return Action::Continue };
+        // A worker runs one callback at a time, so nobody else has it.
+        let Ok(mut injector) = plugin.injector.try_borrow_mut() else { return Action::Continue };
+        let mut envoy = Envoy { map: MapType::HttpRequestHeaders, users: plugin.users.as_ref(), recall };
+        match (injector.inject(&map.pairs(), &mut envoy), envoy.recall) {
+            (Poll::Pending, Recall::Begun(task)) => {
+                self.stage = Stage::Recalling(map, task);
+                Action::Pause
+            }
+            (cookie, _) => {
+                self.stage = Stage::Application(if let Poll::Ready(cookie) = cookie { cookie } else { None });
+                Action::Continue
+            }
         }
     }
 }
 
-impl Context for Request {}
+impl Context for Request {
+    fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
+        if let Some(plugin) = &self.plugin {
+            plugin.platform.calls().answered(token, body_size);
+        }
+        self.go_on();
+    }
+}
 
 impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
@@ -63,13 +112,7 @@ impl HttpContext for Request {
         let map = HeaderMap::get(MapType::HttpRequestHeaders);
         let headers = map.pairs();
         match plugin.api.as_ref().and_then(|api| api.request(&headers)) {
-            None => {
-                if let Ok(mut injector) = plugin.injector.try_borrow_mut() {
-                    let cookie = injector.inject(&headers, &mut Envoy(MapType::HttpRequestHeaders));
-                    self.stage = Stage::Application(cookie);
-                }
-                return Action::Continue;
-            }
+            None => return self.inject(map, Recall::Ask),
             Some(Ok(request)) => {
                 self.stage = Stage::Body(request);
                 if end {
@@ -96,17 +139,17 @@ impl HttpContext for Request {
     }
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        if !matches!(self.stage, Stage::Application(_)) {
-            self.answer();
-            return Action::Pause;
-        }
         if let Some(plugin) = &self.plugin
             && let Ok(injector) = plugin.injector.try_borrow()
         {
             let map = HeaderMap::get(MapType::HttpRequestTrailers);
-            injector.strip(&map.pairs(), &mut Envoy(MapType::HttpRequestTrailers));
+            injector.strip(&map.pairs(), &mut Envoy::new(MapType::HttpRequestTrailers));
         }
-        Action::Continue
+        if matches!(self.stage, Stage::Application(_)) {
+            return Action::Continue;
+        }
+        self.answer();
+        Action::Pause
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
@@ -119,10 +162,30 @@ impl HttpContext for Request {
     }
 }
 
-/// The request's headers or trailers, in Envoy.
-struct Envoy(MapType);
+/// What is known of what is stored about the user.
+enum Recall {
+    /// Nothing yet.
+    Ask,
+    /// All of it.
+    Known(Recalled<()>),
+    /// Another server was asked.
+    Begun(Task<Recalled<()>>),
+}
 
-impl Surroundings for Envoy {
+/// The request's headers or trailers, in Envoy.
+struct Envoy<'p> {
+    map: MapType,
+    users: Option<&'p FilterUsers<EnvoyPlatform>>,
+    recall: Recall,
+}
+
+impl Envoy<'_> {
+    const fn new(map: MapType) -> Self {
+        Self { map, users: None, recall: Recall::Ask }
+    }
+}
+
+impl Surroundings for Envoy<'_> {
     fn random(&mut self) -> Option<[u8; 16]> {
         host::random()
     }
@@ -132,16 +195,30 @@ impl Surroundings for Envoy {
     }
 }
 
-impl Exchange for Envoy {
+impl Exchange for Envoy<'_> {
     fn now(&mut self) -> Timestamp {
         Timestamp(host::now_millis())
     }
 
+    fn recall(&mut self, id: &str) -> Poll<Option<Recalled<()>>> {
+        let Some(users) = self.users else { return Poll::Ready(None) };
+        if let Recall::Known(recalled) = std::mem::replace(&mut self.recall, Recall::Ask) {
+            return Poll::Ready(Some(recalled));
+        }
+        match users.recall(id) {
+            Ok(recalled) => Poll::Ready(Some(recalled)),
+            Err(task) => {
+                self.recall = Recall::Begun(task);
+                Poll::Pending
+            }
+        }
+    }
+
     fn remove(&mut self, name: &[u8]) {
-        host::remove(self.0, name);
+        host::remove(self.map, name);
     }
 
     fn set(&mut self, name: &str, value: &[u8]) {
-        host::replace(self.0, name, value);
+        host::replace(self.map, name, value);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jackstaff_service::filter_api::FilterApi;
 use jackstaff_service::filter_config::{ConfigError, FilterConfig};
+use jackstaff_service::filter_users::FilterUsers;
 use jackstaff_service::injector::Injector;
 use jackstaff_service::ruleset_supply::Supply;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -14,6 +15,7 @@ use proxy_wasm::types::{ContextType, LogLevel};
 use crate::host;
 use crate::platform::EnvoyPlatform;
 use crate::request::Request;
+use crate::store::SharedStore;
 
 /// What requests of one configuration share.
 pub(crate) struct Plugin {
@@ -21,6 +23,9 @@ pub(crate) struct Plugin {
     pub(crate) injector: RefCell<Injector>,
     /// The HTTP API, where it is asked for.
     pub(crate) api: Option<FilterApi<EnvoyPlatform>>,
+    /// What is stored about users, where the injected flags depend on it.
+    pub(crate) users: Option<FilterUsers<EnvoyPlatform>>,
+    pub(crate) platform: EnvoyPlatform,
 }
 
 impl Plugin {
@@ -28,8 +33,11 @@ impl Plugin {
         let config = FilterConfig::parse(config)?;
         let (injector, notices) = Injector::new(&config)?;
         let supply = Arc::new(injector.ruleset().map_or_else(Supply::default, Supply::given));
-        let api = FilterApi::new(&config, supply, EnvoyPlatform::new)?;
-        Ok((Self { injector: RefCell::new(injector), api }, notices))
+        let store = config.user_data.as_ref().map(|data| SharedStore::new(data.users));
+        let platform = EnvoyPlatform::new(config.settings(), store);
+        let users = FilterUsers::new(&config, &platform)?;
+        let api = FilterApi::new(&config, supply, platform.clone())?;
+        Ok((Self { injector: RefCell::new(injector), api, users, platform }, notices))
     }
 }
 

@@ -2,7 +2,6 @@
 //!
 //! It decides on the ruleset that the filter injects flags from: there is no second copy.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -26,17 +25,13 @@ pub struct FilterApi<P> {
 }
 
 impl<P: Platform + 'static> FilterApi<P> {
-    /// The API that `config` asks for, if it does, over the ruleset in `supply`. `platform` makes a platform that has these settings.
+    /// The API that `config` asks for, if it does, over the ruleset in `supply`. The platform has the settings of
+    /// [`FilterConfig::settings`].
     ///
     /// # Errors
     /// Where a setting cannot be used.
-    pub fn new(
-        config: &FilterConfig<'_>,
-        supply: Arc<Supply>,
-        platform: impl FnOnce(BTreeMap<&'static str, String>) -> P,
-    ) -> Result<Option<Self>, Vec<ConfigError>> {
-        let (Some(api), Some(settings)) = (&config.api, config.api_settings()) else { return Ok(None) };
-        let platform = platform(settings);
+    pub fn new(config: &FilterConfig<'_>, supply: Arc<Supply>, platform: P) -> Result<Option<Self>, Vec<ConfigError>> {
+        let Some(api) = &config.api else { return Ok(None) };
         // A setting that is wrong is found now, not by the first request.
         if let Ok(Err(error)) = poll_once(Config::load(&platform)) {
             let path = format!("$.api.{}", error.setting);
@@ -76,13 +71,6 @@ impl<P: Platform + 'static> FilterApi<P> {
     pub fn answer(&self, request: Request<()>, body: Bytes) -> Task<Response<Bytes>> {
         let service = self.service.clone();
         Task::new(async move { handle(&service, request.map(|()| body)).await })
-    }
-
-    /// The answer to a request that waits for what will never come. It is never seen while the platform keeps its word.
-    pub fn abandoned(&self) -> Response<Bytes> {
-        let message = "an answer waits for nothing: please report this";
-        self.service.platform().log(message);
-        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, message).into_response()
     }
 }
 

@@ -18,6 +18,7 @@ pub mod config;
 pub mod executor;
 pub mod filter_api;
 pub mod filter_config;
+pub mod filter_users;
 pub mod flag_header;
 pub mod identity;
 pub mod injector;

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
+use http::{Request, Response};
 use jackstaff_core::Timestamp;
 
-use crate::platform::{Found, Platform, PlatformError, ReadError, Written};
+use crate::platform::{FetchError, Found, Platform, PlatformError, ReadError, Written};
 
 /// How the key-value store misbehaves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -24,9 +26,13 @@ pub enum StoreFault {
     Slow,
 }
 
+/// What stands for other servers: the origin and the request to the answer.
+pub type Servers = Box<dyn Fn(&str, &Request<Bytes>) -> Result<Response<Bytes>, FetchError> + Send + Sync>;
+
 /// A key-value store, settings and a clock that stands still until it is set.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct MemoryPlatform {
+    servers: Mutex<Option<Servers>>,
     values: Mutex<BTreeMap<String, (u64, Vec<u8>)>>,
     settings: Mutex<BTreeMap<String, String>>,
     fault: Mutex<StoreFault>,
@@ -38,6 +44,12 @@ pub struct MemoryPlatform {
     writes: AtomicU64,
     pauses: AtomicU64,
     log: Mutex<Vec<String>>,
+}
+
+impl std::fmt::Debug for MemoryPlatform {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemoryPlatform").finish_non_exhaustive()
+    }
 }
 
 /// The maps stay whole whatever panics beside them: every change is one call.
@@ -82,6 +94,11 @@ impl MemoryPlatform {
     /// Sets the clock.
     pub fn set_now(&self, now: Timestamp) {
         self.now.store(now.0, Relaxed);
+    }
+
+    /// Sets what answers for other servers. Until then none can be reached.
+    pub fn set_servers(&self, servers: Servers) {
+        *lock(&self.servers) = Some(servers);
     }
 
     /// Makes the store misbehave from now on.
@@ -177,6 +194,18 @@ impl Platform for MemoryPlatform {
     }
 
     /// No time passes.
+    async fn fetch(
+        &self,
+        origin: &str,
+        request: Request<Bytes>,
+        _limit_ms: u32,
+    ) -> Result<Response<Bytes>, FetchError> {
+        match &*lock(&self.servers) {
+            Some(servers) => servers(origin, &request),
+            None => Err(PlatformError(format!("there is no server `{origin}`")).into()),
+        }
+    }
+
     async fn pause(&self, _: u32) {
         self.pauses.fetch_add(1, Relaxed);
     }

@@ -1,6 +1,7 @@
 //! Percent-encoding in URLs.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// What a plus sign stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +35,21 @@ pub(crate) fn decode(text: &str, plus: Plus) -> Cow<'_, [u8]> {
         });
     }
     Cow::Owned(out)
+}
+
+/// Encodes `text` as one segment of a path: all but RFC 3986's unreserved characters, and the dot, as
+/// segments of dots alone lead elsewhere.
+pub(crate) fn encode(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 fn escape(after: &[u8]) -> Option<(u8, &[u8])> {

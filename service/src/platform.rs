@@ -3,6 +3,8 @@
 use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
+use bytes::Bytes;
+use http::{Request, Response};
 use jackstaff_core::Timestamp;
 
 /// A platform. The service awaits it; a platform whose calls block returns futures that are ready at the first poll, and
@@ -47,6 +49,14 @@ pub trait Platform {
     /// # Errors
     /// Where the store failed. Whether something lies there is then unknown.
     async fn kv_delete(&self, key: &str) -> Result<(), PlatformError>;
+
+    /// Asks another server and waits for about `limit_ms` milliseconds at most. `origin` is what the platform calls such a server: a
+    /// cluster of Envoy's, a backend of Fastly's, the beginning of a URL on Spin. The request's URI is the path with its query, and its
+    /// `host` header says whom it is for. An answer of any status is an answer.
+    ///
+    /// # Errors
+    /// Where none came in time, or none can come.
+    async fn fetch(&self, origin: &str, request: Request<Bytes>, limit_ms: u32) -> Result<Response<Bytes>, FetchError>;
 
     /// Waits for about `ms` milliseconds before something is tried again. A platform that cannot wait returns at once.
     async fn pause(&self, ms: u32);
@@ -102,6 +112,32 @@ impl fmt::Display for ReadError {
 impl std::error::Error for ReadError {}
 
 impl From<PlatformError> for ReadError {
+    fn from(error: PlatformError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// Why another server did not answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    /// The time was over.
+    Late,
+    /// It cannot be asked, or the answer broke off.
+    Failed(PlatformError),
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Late => f.write_str("no answer came in time"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for FetchError {}
+
+impl From<PlatformError> for FetchError {
     fn from(error: PlatformError) -> Self {
         Self::Failed(error)
     }

@@ -10,6 +10,9 @@ use sha2::{Digest as _, Sha256};
 /// Longer subjects are hashed: with the longest prefix and the longest namespace (100) a key then still has at most 255 bytes.
 const MAX_SUBJECT_BYTES: usize = 140;
 
+/// Something lies here while a remote that failed is left alone.
+pub const REMOTE_RESTS: &str = "remote:rests";
+
 /// The key under which the ruleset of `environment` lies.
 #[must_use]
 pub fn ruleset(environment: &str) -> String {

@@ -3,8 +3,13 @@
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use http_body_util::BodyExt as _;
 use jackstaff_core::Timestamp;
-use jackstaff_service::platform::{Found, Platform, PlatformError, ReadError, Written};
+use jackstaff_core::source::MAX_SOURCE_BYTES;
+use jackstaff_service::platform::{FetchError, Found, Platform, PlatformError, ReadError, Written};
+use spin_sdk::http::FullBody;
 use spin_sdk::key_value::{Error as StoreError, Store};
 use spin_sdk::time::sleep;
 use spin_sdk::variables::{self, Error as VariableError};
@@ -56,6 +61,10 @@ impl Platform for SpinPlatform {
         store.delete(key).await.map_err(store_error)
     }
 
+    async fn fetch(&self, origin: &str, request: Request<Bytes>, limit_ms: u32) -> Result<Response<Bytes>, FetchError> {
+        within(fetch(origin, request), sleep(Duration::from_millis(limit_ms.into()))).await.ok_or(FetchError::Late)?
+    }
+
     async fn pause(&self, ms: u32) {
         sleep(Duration::from_millis(ms.into())).await;
     }
@@ -77,6 +86,30 @@ impl Platform for SpinPlatform {
         // Formatted first: each write could otherwise be a line of its own. Nobody can be told that it failed.
         let _ = std::io::stderr().write_all(format!("jackstaff: {line}\n").as_bytes());
     }
+}
+
+/// Spin names the host by the URL, and lets the component ask it where spin.toml does.
+async fn fetch(origin: &str, request: Request<Bytes>) -> Result<Response<Bytes>, FetchError> {
+    let failed = |said: String| FetchError::Failed(PlatformError(format!("Spin says of `{origin}`: {said}")));
+    let (mut head, body) = request.into_parts();
+    let path = head.uri.path_and_query().map_or("/", http::uri::PathAndQuery::as_str);
+    head.uri = format!("{origin}{path}")
+        .parse()
+        .map_err(|_| failed("is no beginning of a URL, such as https://flags.example.com".to_owned()))?;
+    head.headers.remove(http::header::HOST);
+    let answer = spin_sdk::http::send(Request::from_parts(head, FullBody::new(body))).await;
+    let answer =
+        answer.map_err(|error| failed(format!("{error}; does allowed_outbound_hosts in spin.toml name it?")))?;
+    let (head, mut body) = answer.into_parts();
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| failed(format!("the answer broke off: {error}")))?;
+        bytes.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+        if bytes.len() > MAX_SOURCE_BYTES {
+            return Err(failed(format!("the answer has more than {MAX_SOURCE_BYTES} bytes")));
+        }
+    }
+    Ok(Response::from_parts(head, bytes.freeze()))
 }
 
 /// Puts `value` under `key`, whatever lies there.

@@ -21,11 +21,9 @@ fn api(json: &str) -> Result<Option<FilterApi<MemoryPlatform>>, Vec<ConfigError>
     let config = FilterConfig::parse(json.as_bytes())?;
     let compiled = jackstaff_core::compile(RULESET.as_bytes(), &jackstaff_core::CompileOptions::default()).unwrap();
     let ruleset = jackstaff_core::SharedRuleset::open(compiled.snapshot).unwrap();
-    FilterApi::new(&config, Arc::new(Supply::given(Arc::new(ruleset))), |settings| {
-        let platform = MemoryPlatform::default();
-        settings.into_iter().for_each(|(name, text)| platform.set(name, text));
-        platform
-    })
+    let platform = MemoryPlatform::default();
+    config.settings().into_iter().for_each(|(name, text)| platform.set(name, text));
+    FilterApi::new(&config, Arc::new(Supply::given(Arc::new(ruleset))), platform)
 }
 
 fn ask(api: &FilterApi<MemoryPlatform>, path: &str, body: &'static str) -> Option<(StatusCode, String)> {

@@ -30,11 +30,13 @@ pub struct ApiConfig<'a> {
 }
 
 impl FilterConfig<'_> {
-    /// The settings of the API, by the names by which the service asks for them; nothing where the API is not asked for.
-    pub(crate) fn api_settings(&self) -> Option<BTreeMap<&'static str, String>> {
-        let api = self.api.as_ref()?;
+    /// The settings of the service, by the names by which it asks for them.
+    #[must_use]
+    pub fn settings(&self) -> BTreeMap<&'static str, String> {
+        let mut settings = self.user_data_settings();
+        let Some(api) = &self.api else { return settings };
         let keys = api.keys.as_ref().map_or_else(|| "[]".to_owned(), Value::to_json);
-        let mut settings = BTreeMap::from([(config::KEYS, keys)]);
+        settings.insert(config::KEYS, keys);
         if api.open {
             settings.insert(config::OPEN_ENVIRONMENT, self.environment.clone().unwrap_or_default());
         }
@@ -48,7 +50,7 @@ impl FilterConfig<'_> {
             json.push('}');
             settings.insert(config::TEST, json);
         }
-        Some(settings)
+        settings
     }
 
     pub(super) fn check_api(&self, errors: &mut Vec<ConfigError>) {

@@ -60,6 +60,7 @@ impl FilterConfig<'_> {
         let mut errors = Vec::new();
         self.check_names(&mut errors);
         self.check_api(&mut errors);
+        self.check_user_data(&mut errors);
         for (at, source) in self.identity.iter().enumerate() {
             source.check(&format!("$.identity[{at}]"), &mut errors);
         }

@@ -8,6 +8,7 @@ mod check;
 mod nearest;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod user_data;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -17,6 +18,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 pub use self::api::ApiConfig;
+pub use self::user_data::UserDataConfig;
 use crate::identity::{Attribute, ContextHeader, Source};
 
 /// The byte budget of the flag header unless the configuration says otherwise: half of the 8 KB that common servers allow all headers
@@ -53,11 +55,14 @@ pub struct FilterConfig<'a> {
     pub variants: bool,
     /// The byte budget of the flag header.
     pub max_header_bytes: usize,
-    /// The name of the environment that this ruleset belongs to. Only the API and the test facility need it.
+    /// The name of the environment that this ruleset belongs to. Only the API, user data and the test facility need it.
     pub environment: Option<String>,
     /// The HTTP API, served by the filter itself to the application beside it. Without this, requests are not looked at for it.
     #[serde(borrow)]
     pub api: Option<ApiConfig<'a>>,
+    /// What is stored about users. Without this nothing is, and `/v1/edgedb` says so.
+    #[serde(borrow)]
+    pub user_data: Option<UserDataConfig<'a>>,
     /// A header that sets the clock and picks variants, for tests. Only allowed in an environment whose name starts with `test`.
     pub test: Option<TestHeader>,
 }
@@ -76,6 +81,7 @@ impl Default for FilterConfig<'_> {
             max_header_bytes: DEFAULT_HEADER_BYTES,
             environment: None,
             api: None,
+            user_data: None,
             test: None,
         }
     }

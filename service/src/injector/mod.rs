@@ -6,6 +6,7 @@ mod test_control;
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::task::Poll;
 
 use jackstaff_core::source::{document, flagd};
 use jackstaff_core::{Context, Dialect, SharedRuleset, Timestamp, Value};
@@ -13,17 +14,20 @@ use jackstaff_core::{Context, Dialect, SharedRuleset, Timestamp, Value};
 pub(crate) use self::guard::folded;
 pub use self::test_control::{TestControl, TestControlError};
 use crate::filter_config::{ConfigError, FilterConfig, HeaderNames};
-use crate::flag_header::{FlagHeader, Freshness, write_counts};
+use crate::flag_header::{FlagHeader, Freshness, write_counts, write_user_data};
 use crate::identity::{
     Attribute, ContextHeader, Headers, Identity, MAX_ID_BYTES, Source, Surroundings, context_json, first, identify,
     user,
 };
+use crate::user_data::Recalled;
 use guard::Guard;
 
 /// The request that is worked on, and what its platform gives.
 pub trait Exchange: Surroundings {
     /// The time now. Asked once at most.
     fn now(&mut self) -> Timestamp;
+    /// What is stored about the user with this id; none where nobody asked for that. While it is on its way, the request waits.
+    fn recall(&mut self, id: &str) -> Poll<Option<Recalled<()>>>;
     /// Removes every copy of a request header.
     fn remove(&mut self, name: &[u8]);
     /// Puts one value in the place of every copy of a request header.
@@ -110,12 +114,12 @@ impl Injector {
     }
 
     /// Decides the flags for a request and puts them into its headers. Returns the value of a `Set-Cookie` for the response, where the
-    /// user got a new id.
-    pub fn inject(&mut self, headers: &Headers<'_>, exchange: &mut impl Exchange) -> Option<String> {
+    /// user got a new id. Where it must wait for what is stored about the user nothing is decided yet: call it again then.
+    pub fn inject(&mut self, headers: &Headers<'_>, exchange: &mut impl Exchange) -> Poll<Option<String>> {
         self.strip(headers, exchange);
         let Some(loaded) = &mut self.loaded else {
             exchange.set(&self.names.status, Freshness::None.as_str().as_bytes());
-            return None;
+            return Poll::Ready(None);
         };
         let json = self.context.as_ref().and_then(|header| trusted(headers, &header.header));
         let dialect = loaded.ruleset.get().dialect();
@@ -134,6 +138,16 @@ impl Injector {
         for attribute in &self.attributes {
             attribute.apply(headers, &mut context);
         }
+        // About a user whose id was made a moment ago nobody knows anything.
+        let known = context.targeting_key().filter(|id| set_cookie.is_none() && !id.is_empty());
+        let recalled = match known.map(|id| exchange.recall(id)) {
+            Some(Poll::Pending) => return Poll::Pending,
+            Some(Poll::Ready(recalled)) => recalled,
+            None => None,
+        };
+        if let Some(recalled) = &recalled {
+            recalled.merge_under(&mut context, dialect);
+        }
         let control = self.test.as_ref().and_then(|name| first(headers, name)).map(TestControl::parse);
         let control = control.and_then(Result::ok).unwrap_or_default();
         let now = control.now.unwrap_or_else(|| exchange.now());
@@ -145,15 +159,18 @@ impl Injector {
             exchange.set(&self.names.flags, loaded.header.text().as_bytes());
         }
         exchange.set(&self.names.key, &loaded.header.key());
-        let status = if counts.errors == 0 && counts.omitted == 0 {
+        let status = if counts.errors == 0 && counts.omitted == 0 && recalled.is_none() {
             &loaded.status
         } else {
             self.status.clone_from(&loaded.status);
+            if let Some(recalled) = &recalled {
+                write_user_data(&mut self.status, recalled.outcome.as_str(), false);
+            }
             write_counts(&mut self.status, counts.errors, counts.omitted);
             &self.status
         };
         exchange.set(&self.names.status, status.as_bytes());
-        set_cookie
+        Poll::Ready(set_cookie)
     }
 }
 

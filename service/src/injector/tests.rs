@@ -1,6 +1,11 @@
 //! Requests through the filter's logic, without a host.
 
+use std::collections::BTreeMap;
+
 use super::*;
+use crate::executor::poll_once;
+use crate::memory::MemoryPlatform;
+use crate::user_data::{Subject, UserDataSettings, recall};
 
 /// A flag `nav` that is on for everyone, and `who` that is on for the user `u-1` and for Canada.
 const RULESET: &str = r#"{"project":{"_id":"p","key":"p","settings":{}},"environment":{"_id":"e","key":"e"},
@@ -18,6 +23,9 @@ fn parse(config: &[u8]) -> Result<(Injector, Vec<String>), Vec<ConfigError>> {
 
 #[derive(Default)]
 struct Request {
+    /// By id.
+    stored: BTreeMap<&'static str, &'static str>,
+    waits: bool,
     headers: Vec<(String, Vec<u8>)>,
     removals: usize,
 }
@@ -34,6 +42,17 @@ impl Surroundings for Request {
 impl Exchange for Request {
     fn now(&mut self) -> Timestamp {
         Timestamp(0)
+    }
+    fn recall(&mut self, id: &str) -> Poll<Option<Recalled<()>>> {
+        if std::mem::take(&mut self.waits) {
+            return Poll::Pending;
+        }
+        let Some(json) = self.stored.get(id) else { return Poll::Ready(None) };
+        let platform = MemoryPlatform::default();
+        platform.put(format!("user:e:{id}"), *json);
+        let settings = UserDataSettings::parse("").unwrap();
+        let subject = Subject { settings: &settings, environment: "e", id };
+        Poll::Ready(Some(poll_once(recall(&platform, &subject)).unwrap().for_reading()))
     }
     fn remove(&mut self, name: &[u8]) {
         self.removals += 1;
@@ -61,9 +80,10 @@ fn send(injector: &mut Injector, headers: &[(&str, &[u8])]) -> (Request, Option<
     let mut request = Request {
         headers: headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect(),
         removals: 0,
+        ..Request::default()
     };
     let given: Vec<_> = headers.iter().map(|(name, value)| (name.as_bytes(), *value)).collect();
-    let cookie = injector.inject(&given, &mut request);
+    let Poll::Ready(cookie) = injector.inject(&given, &mut request) else { panic!("nothing to wait for") };
     (request, cookie)
 }
 
@@ -190,4 +210,17 @@ fn what_is_odd_is_told_and_a_ruleset_of_nonsense_refused() {
     for bad in ["7", "[]", "{}", "{\"project\":1}"] {
         parse(format!(r#"{{"ruleset":{bad}}}"#).as_bytes()).unwrap_err();
     }
+}
+
+#[test]
+fn stored_attributes_are_waited_for_and_used() {
+    let mut injector = injector(r#","identity":[{"header":"x-user"}]"#);
+    let headers: [(&[u8], &[u8]); 1] = [(b"x-user", b"u-2")];
+    let stored = BTreeMap::from([("u-2", r#"{"profile":{"country":"CA"},"custom":{}}"#)]);
+    let mut request = Request { stored, waits: true, ..Request::default() };
+    assert_eq!(injector.inject(&headers, &mut request), Poll::Pending);
+    assert_eq!(request.headers, []);
+    assert_eq!(injector.inject(&headers, &mut request), Poll::Ready(None));
+    assert!(request.get("x-flags-status").unwrap().ends_with(";user-data=found"), "{:?}", request.headers);
+    assert_eq!(request.get("x-flags").unwrap(), r#"nav, who=%"%c3%a9""#);
 }

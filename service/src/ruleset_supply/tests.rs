@@ -6,7 +6,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::*;
 use crate::executor::poll_once;
 use crate::memory::{MemoryPlatform, StoreFault};
-use crate::platform::{Found, PlatformError, ReadError, Written};
+use bytes::Bytes;
+use http::{Request, Response};
+
+use crate::platform::{FetchError, Found, Platform, PlatformError, ReadError, Written};
 use jackstaff_core::{CompileOptions, compile};
 
 const CACHE_MS: i64 = 10_000;
@@ -132,6 +135,10 @@ impl Platform for Slow {
 
     async fn kv_delete(&self, key: &str) -> Result<(), PlatformError> {
         self.memory.kv_delete(key).await
+    }
+
+    async fn fetch(&self, origin: &str, request: Request<Bytes>, limit_ms: u32) -> Result<Response<Bytes>, FetchError> {
+        self.memory.fetch(origin, request, limit_ms).await
     }
 
     async fn pause(&self, ms: u32) {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::StatusCode;
 use jackstaff_core::Timestamp;
 
 use super::document::{Corrupt, Document, Patch, TooLarge};
@@ -19,6 +20,9 @@ const FIRST_PAUSE_MS: u32 = 4;
 
 /// As long as a wait gets. Sixty of them end within the ten seconds that SDKs wait.
 const MAX_PAUSE_MS: u32 = 128;
+
+/// As long as operators' tools wait.
+const REMOTE_LIMIT_MS: u32 = 10_000;
 
 /// What a change came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,8 @@ pub enum ChangeError {
     Contended(u32),
     /// The store failed.
     Store(String),
+    /// The Jackstaff that keeps the data refuses the change: its status and what it says.
+    Refused(StatusCode, String),
     /// What is stored cannot be read, and something else that cannot lies aside already.
     CorruptTwice,
 }
@@ -50,6 +56,7 @@ impl fmt::Display for ChangeError {
                 write!(f, "the user is being changed by many at once: nothing was stored in {tries} tries; send it again")
             }
             Self::Store(error) => write!(f, "nothing is known to be stored: {error}; send it again"),
+            Self::Refused(_, said) => f.write_str(said),
             Self::CorruptTwice => f.write_str(
                 "what is stored about the user cannot be read, and neither can what was moved aside before: nothing was stored; have an \
                  operator look at both, or erase the user with DELETE",
@@ -81,6 +88,9 @@ pub async fn change<P: Platform>(
     subject: &Subject<'_>,
     patch: &Patch<'_>,
 ) -> Result<Changed, ChangeError> {
+    if let Some(remote) = &subject.settings.remote {
+        return remote.change(platform, subject, patch).await;
+    }
     let found = platform.kv_read(&subject.key(), None).await?;
     attempts(platform, subject, patch, found, MAX_TRIES).await
 }
@@ -101,6 +111,10 @@ pub async fn remember<P: Platform>(
     }
     if matches!(recalled.outcome, Outcome::Late | Outcome::Failed) {
         return Err(ChangeError::Store("what is stored could not be read".to_owned()));
+    }
+    if let Some(remote) = &subject.settings.remote {
+        let known = Document::parse(&recalled.bytes).is_ok_and(|mut document| !document.apply(patch.clone()));
+        return if known { Ok(Changed::Already) } else { remote.change(platform, subject, patch).await };
     }
     let found = recalled.generation.clone().map(|generation| (recalled.bytes.clone(), generation));
     attempts(platform, subject, patch, found, MAX_TRIES_OF_A_DECISION).await
@@ -184,8 +198,18 @@ fn pause_ms(attempt: u32, random: u64) -> u32 {
 /// # Errors
 /// Where the store does not say, or has something that cannot be read.
 pub async fn fetch<P: Platform>(platform: &P, subject: &Subject<'_>) -> Result<Option<String>, String> {
-    let found = platform.kv_read(&subject.key(), None).await.map_err(|error| error.to_string())?;
-    let Some((bytes, _)) = found else { return Ok(None) };
+    let bytes = match &subject.settings.remote {
+        Some(remote) => remote
+            .read(platform, subject, REMOTE_LIMIT_MS)
+            .await
+            .map_err(|error| format!("what is stored about the user cannot be had: {error}"))?
+            .map(String::into_bytes),
+        None => {
+            let found = platform.kv_read(&subject.key(), None).await.map_err(|error| error.to_string())?;
+            found.map(|(bytes, _)| bytes)
+        }
+    };
+    let Some(bytes) = bytes else { return Ok(None) };
     match Document::parse(&bytes) {
         Ok(document) if document.is_expired(platform.now()) || document.is_empty() => Ok(None),
         Ok(document) => Ok(Some(document.to_user(subject.id))),
@@ -199,7 +223,10 @@ pub async fn fetch<P: Platform>(platform: &P, subject: &Subject<'_>) -> Result<O
 ///
 /// # Errors
 /// Where the store failed: something may still lie there.
-pub async fn erase<P: Platform>(platform: &P, subject: &Subject<'_>) -> Result<(), PlatformError> {
+pub async fn erase<P: Platform>(platform: &P, subject: &Subject<'_>) -> Result<(), ChangeError> {
+    if let Some(remote) = &subject.settings.remote {
+        return remote.erase(platform, subject).await;
+    }
     platform.kv_delete(&subject.key_aside()).await?;
-    platform.kv_delete(&subject.key()).await
+    Ok(platform.kv_delete(&subject.key()).await?)
 }

@@ -87,6 +87,32 @@ pub(crate) enum Custom<'a> {
     Merge(Members<'a>),
 }
 
+impl Patch<'_> {
+    /// The patch as DevCycle's API takes one.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut out = String::from("{");
+        for (name, value) in &self.profile {
+            write_json_string(name, &mut out);
+            out.push(':');
+            value.write_json(&mut out);
+            out.push(',');
+        }
+        match &self.custom {
+            None => {
+                out.truncate(out.trim_end_matches(',').len());
+            }
+            Some(Custom::Clear) => out.push_str("\"customData\":null"),
+            Some(Custom::Merge(members)) => {
+                out.push_str("\"customData\":");
+                write_members(members, &mut out);
+            }
+        }
+        out.push('}');
+        out
+    }
+}
+
 impl<'a> Document<'a> {
     /// Reads what lies in the store.
     ///
@@ -161,6 +187,24 @@ impl<'a> Document<'a> {
         write_members(&self.custom, &mut out);
         out.push('}');
         out
+    }
+
+    /// Reads a user as [`to_user`](Self::to_user) writes one.
+    ///
+    /// # Errors
+    /// Where it is none.
+    pub fn from_user(json: &'a [u8]) -> Result<Self, Corrupt> {
+        let Ok(Value::Map(members)) = document(json) else { return Err(Corrupt) };
+        let mut user = Self::default();
+        for (name, value) in members {
+            match (&*name, value) {
+                ("user_id", Value::String(_)) => {}
+                ("customData", Value::Map(members)) => user.custom = members,
+                ("user_id" | "customData", _) => return Err(Corrupt),
+                (_, value) => user.profile.push((name, value)),
+            }
+        }
+        Ok(user)
     }
 
     /// Applies `patch` as RFC 7396 has it. True where that changed anything but when the user was last seen.

@@ -5,6 +5,7 @@
 
 mod change;
 mod document;
+mod remote;
 mod settings;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use jackstaff_core::{Context, Dialect};
 pub use self::change::{ChangeError, Changed, change, erase, fetch, remember};
 pub(crate) use self::document::Custom;
 pub use self::document::{Corrupt, Document, MAX_DOCUMENT_BYTES, MAX_STORED_ATTRIBUTES, Patch, TooLarge};
+pub use self::remote::Remote;
 pub use self::settings::UserDataSettings;
 use crate::platform::{Platform, ReadError};
 use crate::store_key;
@@ -88,30 +90,46 @@ pub struct Recalled<G> {
 
 /// Reads what is stored about the user: once, and no longer than the settings say. Never fails: a decision goes on without.
 pub async fn recall<P: Platform>(platform: &P, subject: &Subject<'_>) -> Recalled<P::Generation> {
-    let without = |outcome| Recalled { outcome, bytes: Vec::new(), generation: None };
+    if let Some(remote) = &subject.settings.remote {
+        return remote.recall(platform, subject).await;
+    }
     match platform.kv_read(&subject.key(), Some(subject.settings.read_limit_ms)).await {
-        Ok(None) => without(Outcome::Nothing),
-        Ok(Some((bytes, generation))) => {
-            let outcome = match Document::parse(&bytes) {
-                Err(Corrupt) => {
-                    // Without the user's id, which may be an address.
-                    platform.log("user data: a stored document cannot be read; the decision was made without it");
-                    Outcome::Corrupt
-                }
-                Ok(document) if document.is_expired(platform.now()) || document.is_empty() => Outcome::Nothing,
-                Ok(_) => Outcome::Found,
-            };
-            Recalled { outcome, bytes, generation: Some(generation) }
-        }
-        Err(ReadError::Late) => without(Outcome::Late),
+        Ok(None) => Recalled::without(Outcome::Nothing),
+        Ok(Some((bytes, generation))) => Recalled::of(bytes, Some(generation), platform),
+        Err(ReadError::Late) => Recalled::without(Outcome::Late),
         Err(ReadError::Failed(error)) => {
             platform.log(&format!("user data: the key-value store cannot be read: {error}"));
-            without(Outcome::Failed)
+            Recalled::without(Outcome::Failed)
         }
     }
 }
 
 impl<G> Recalled<G> {
+    const fn without(outcome: Outcome) -> Self {
+        Self { outcome, bytes: Vec::new(), generation: None }
+    }
+
+    /// A document as it lies in the store; no bytes are a user about whom nothing is known.
+    fn of(bytes: Vec<u8>, generation: Option<G>, platform: &impl Platform) -> Self {
+        let outcome = match Document::parse(&bytes) {
+            _ if bytes.is_empty() && generation.is_none() => Outcome::Nothing,
+            Err(Corrupt) => {
+                // Without the user's id, which may be an address.
+                platform.log("user data: a stored document cannot be read; the decision was made without it");
+                Outcome::Corrupt
+            }
+            Ok(document) if document.is_expired(platform.now()) || document.is_empty() => Outcome::Nothing,
+            Ok(_) => Outcome::Found,
+        };
+        Self { outcome, bytes, generation }
+    }
+
+    /// For whoever only decides: what a change would need is left out.
+    #[must_use]
+    pub fn for_reading(self) -> Recalled<()> {
+        Recalled { outcome: self.outcome, bytes: self.bytes, generation: None }
+    }
+
     /// Adds what is stored to `context` for rulesets of `dialect`, under what the request says itself.
     pub fn merge_under<'r>(&'r self, context: &mut Context<'r>, dialect: Dialect) {
         if self.outcome == Outcome::Found

@@ -3,6 +3,7 @@
 use jackstaff_core::source::read;
 use serde::Deserialize;
 
+use super::Remote;
 use crate::auth::KeyKind;
 
 /// 20 ms: below what a user notices, above what the stores of Spin and Fastly take when they are well.
@@ -32,6 +33,8 @@ pub struct UserDataSettings {
     pub read_limit_ms: u32,
     /// Milliseconds after its last change that a document expires.
     pub lifetime_ms: Option<i64>,
+    /// Another Jackstaff that keeps the user data; none where the platform's own store does.
+    pub(super) remote: Option<Remote>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +53,7 @@ struct Wire {
     client_writes: ListOrAll,
     read_limit_ms: u32,
     expire_days: Option<u32>,
+    remote: Option<Remote>,
 }
 
 impl Default for Wire {
@@ -60,6 +64,7 @@ impl Default for Wire {
             client_writes: ListOrAll::List(Vec::new()),
             read_limit_ms: DEFAULT_READ_LIMIT_MS,
             expire_days: None,
+            remote: None,
         }
     }
 }
@@ -108,13 +113,30 @@ impl UserDataSettings {
                 ));
             }
         };
-        Ok(Self { enabled: wire.enabled, namespace, client_writes, read_limit_ms: wire.read_limit_ms, lifetime_ms })
+        if let Some(remote) = &wire.remote {
+            remote.check()?;
+        }
+        let remote = wire.remote;
+        Ok(Self {
+            remote,
+            enabled: wire.enabled,
+            namespace,
+            client_writes,
+            read_limit_ms: wire.read_limit_ms,
+            lifetime_ms,
+        })
     }
 
     /// Where the users of `environment` lie.
     #[must_use]
     pub fn namespace<'s>(&'s self, environment: &'s str) -> &'s str {
         self.namespace.as_deref().unwrap_or(environment)
+    }
+
+    /// Whether another Jackstaff keeps the user data.
+    #[must_use]
+    pub const fn is_remote(&self) -> bool {
+        self.remote.is_some()
     }
 
     /// Whether a key of `kind` may write the attribute `name` (`email`, `customData.stars`). A client's key is public: whoever has it could

@@ -64,7 +64,7 @@ pub(in crate::api) async fn answer<P: Platform>(
             Ok(json(StatusCode::OK, message.to_owned()))
         }
         Method::DELETE => {
-            erase(platform, &subject).await.map_err(|error| store_failed(&error.to_string()))?;
+            erase(platform, &subject).await.map_err(refusal)?;
             Ok(json(StatusCode::OK, r#"{"message":"Nothing is stored about the user"}"#.to_owned()))
         }
         _ => match fetch(platform, &subject).await {
@@ -104,6 +104,7 @@ fn refusal(error: ChangeError) -> Refusal {
     match error {
         ChangeError::TooLarge(TooLarge::Bytes(_)) => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message),
         ChangeError::TooLarge(TooLarge::Attributes(_)) => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message),
+        ChangeError::Refused(status, _) => Refusal::new(status, message),
         ChangeError::Contended(_) => {
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message).with_header(header::RETRY_AFTER, "1")
         }

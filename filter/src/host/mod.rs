@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code, reason = "calls across the module's border")]
 
+pub(crate) mod shared;
+
 use std::ptr;
 
 use bytes::Bytes;
@@ -19,6 +21,7 @@ unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_send_local_response(
         status: u32,
@@ -76,14 +79,21 @@ pub(crate) fn plugin_configuration() -> Option<Vec<u8>> {
     }
 }
 
-/// What has come of the request's body, as far as `most` bytes; empty where there is none.
-pub(crate) fn request_body(most: usize) -> Vec<u8> {
+/// What has come of a body, as far as `most` bytes; empty where there is none.
+pub(crate) fn body(which: BufferType, most: usize) -> Vec<u8> {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     // SAFETY: the host writes a pointer and a size to where these point.
-    let status =
-        unsafe { proxy_get_buffer_bytes(BufferType::HttpRequestBody as u32, 0, most, &raw mut data, &raw mut size) };
+    let status = unsafe { proxy_get_buffer_bytes(which as u32, 0, most, &raw mut data, &raw mut size) };
     // SAFETY: the host has just allocated it.
     if status == OK { unsafe { take(data, size) } } else { Vec::new() }
+}
+
+/// Lets a request go on that waited. The host does so after the callback has returned.
+pub(crate) fn resume() {
+    /// As the ABI has it: the request, not the response.
+    const REQUEST: u32 = 0;
+    // SAFETY: a number is all that goes over.
+    unsafe { proxy_continue_stream(REQUEST) };
 }
 
 /// A property, by its path; nothing where there is none.
