@@ -71,6 +71,12 @@ fn plugin(deployment: &ApiDeployment, environment: &str) -> Result<String> {
     if !deployment.rate_limit.is_empty() {
         plugin["api"]["rate_limit"] = serde_json::from_str(&deployment.rate_limit)?;
     }
+    if !deployment.no_store {
+        plugin["user_data"] = json!({});
+        if !deployment.user_data.is_empty() {
+            plugin["user_data"]["settings"] = serde_json::from_str(&deployment.user_data)?;
+        }
+    }
     plugin["api"]["open"] = (deployment.open_environment == environment).into();
     let Some(ruleset) = deployment.rulesets.get(environment).filter(|_| !deployment.no_store) else {
         return Ok(plugin.to_string());
