@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use fastly::kv_store::{InsertMode, KVStoreError};
 use fastly::{ConfigStore, Error, KVStore, Request, Response, SecretStore, log::Endpoint};
 
 /// The store that the host grants, of each kind.
@@ -26,6 +27,14 @@ fn main(request: Request) -> Result<Response, Error> {
                 Ok(None) | Err(_) => b"no store".to_vec(),
             }
         }
+        "/add" => write(argument, |store, key, value| store.build_insert().mode(InsertMode::Add).execute(key, value)),
+        "/match" => write(argument, |store, key, value| matched(store, key, value, |_| Ok(()))),
+        "/rival-then-match" => {
+            write(argument, |store, key, value| matched(store, key, value, |store| store.insert(key, "rival")))
+        }
+        "/delete-then-match" => {
+            write(argument, |store, key, value| matched(store, key, value, |store| store.delete(key)))
+        }
         "/secret" => match SecretStore::open(STORE)?.get(argument) {
             Some(secret) => secret.plaintext().to_vec(),
             None => b"no secret".to_vec(),
@@ -43,4 +52,25 @@ fn main(request: Request) -> Result<Response, Error> {
         other => format!("{} {other}", request.get_method()).into_bytes(),
     };
     Ok(Response::from_body(body))
+}
+
+/// What came of writing `key=value`.
+fn write(argument: &str, write: impl FnOnce(&KVStore, &str, &str) -> Result<(), KVStoreError>) -> Vec<u8> {
+    let (key, value) = argument.split_once('=').unwrap_or((argument, ""));
+    match KVStore::open(STORE) {
+        Ok(Some(store)) => format!("{:?}", write(&store, key, value)).into_bytes(),
+        Ok(None) | Err(_) => b"no store".to_vec(),
+    }
+}
+
+/// Writes `value` if the key has the generation that was read; `meanwhile` happens in between.
+fn matched(
+    store: &KVStore,
+    key: &str,
+    value: &str,
+    meanwhile: impl FnOnce(&KVStore) -> Result<(), KVStoreError>,
+) -> Result<(), KVStoreError> {
+    let generation = store.lookup(key)?.current_generation();
+    meanwhile(store)?;
+    store.build_insert().if_generation_match(generation).execute(key, value)
 }
