@@ -1,4 +1,4 @@
-//! `jackstaff`: checks, compiles and evaluates rulesets, and makes keys.
+//! `jackstaff`: checks, compiles and evaluates rulesets, makes keys, and looks after what is stored about users.
 //!
 //! One file per command; `input` reads what all of them read.
 
@@ -10,13 +10,14 @@ mod input;
 mod key;
 mod report;
 mod source;
+mod users;
 mod yaml;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Feature flags, decided at the edge: the tool for rulesets.
+/// Feature flags, decided at the edge: the tool for rulesets, keys and users.
 ///
 /// A ruleset is one environment's flags, as DevCycle's config CDN serves them (config/v2/server/KEY.json), or flagd's flag definitions in JSON
 /// or YAML. Its compiled form is a snapshot, which the Envoy filter, the Spin app and the Fastly service read in place. Wherever a command takes a ruleset, both will do.
@@ -45,6 +46,7 @@ enum Command {
     Compile(compile::Compile),
     Eval(eval::Eval),
     Key(key::Key),
+    Users(users::Users),
 }
 
 fn main() -> ExitCode {
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Command::Compile(compile) => compile.run(),
         Command::Eval(eval) => eval.run(),
         Command::Key(key) => key.run(),
+        Command::Users(users) => users.run(),
     };
     match outcome {
         Ok(code) => code,

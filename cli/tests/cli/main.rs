@@ -4,5 +4,7 @@ mod check;
 mod compile;
 mod eval;
 mod flagd;
+mod host;
 mod key;
 mod program;
+mod users;

@@ -13,8 +13,18 @@ pub struct Run {
 
 /// Runs `jackstaff` with `args`, feeding it `stdin`.
 pub fn jackstaff_with(args: &[&str], stdin: &[u8]) -> Run {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_jackstaff"))
+    jackstaff_in(args, stdin, &[])
+}
+
+/// Runs `jackstaff` with `args` and these variables, feeding it `stdin`. No proxy stands between it and a server of the test.
+pub fn jackstaff_in(args: &[&str], stdin: &[u8], variables: &[(&str, &str)]) -> Run {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_jackstaff"));
+    for name in ["JACKSTAFF_KEY", "HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        command.env_remove(name);
+    }
+    let mut child = command
         .args(args)
+        .envs(variables.iter().copied())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
