@@ -1,6 +1,7 @@
 //! Runs the built modules from outside: hosts for the three platforms, a clock that tests set, faults, and the modules' builds.
 
 pub mod cache;
+pub mod clients;
 pub mod clock;
 pub mod conformance;
 pub mod deploy;

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 use jackstaff_core::source::flagd::Fractional;
+use jackstaff_testbed::clients::Language;
 use jackstaff_testbed::deploy::Host;
 use jackstaff_testbed::hosts::{envoy, fastly};
 use jackstaff_testbed::{modules, plugin_reference, stack, vectors};
@@ -48,10 +49,10 @@ enum Command {
     Build,
     /// Writes the reference of the filter's configuration: its JSON Schema and the table in docs/filter-configuration.md
     Reference,
-    /// Installs Envoy and Viceroy into the cache directory, where tests and `up` find them
+    /// Installs Envoy, Viceroy and the client libraries into the cache directory, where tests and `up` find them
     Install {
-        /// Only this one: envoy or fastly
-        host: Option<String>,
+        /// Only this one: envoy, fastly, node or python (client libraries)
+        what: Option<String>,
     },
     /// Starts everything on this machine: Envoy, the Spin host and Viceroy with the demo ruleset, until Ctrl-C
     Up(stack::Options),
@@ -76,7 +77,7 @@ fn main() -> Result<ExitCode> {
             Ok(if fits { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Reference => plugin_reference::write().map(|()| ExitCode::SUCCESS),
-        Command::Install { host } => install(host.as_deref()).map(|()| ExitCode::SUCCESS),
+        Command::Install { what } => install(what.as_deref()).map(|()| ExitCode::SUCCESS),
         Command::Up(options) => stack::up(&options).map(|()| ExitCode::SUCCESS),
     }
 }
@@ -86,6 +87,14 @@ fn fractional(name: &str) -> Result<Fractional, String> {
 }
 
 fn install(only: Option<&str>) -> Result<()> {
+    let languages = Language::ALL.into_iter().filter(|language| only.is_none_or(|only| only == language.name()));
+    let languages: Vec<Language> = languages.collect();
+    for language in &languages {
+        println!("{}", language.libraries()?.display());
+    }
+    if only.is_some() && !languages.is_empty() {
+        return Ok(());
+    }
     let hosts = Host::parse(only.unwrap_or("all"))?;
     if hosts.contains(&Host::Envoy) {
         println!("{}", envoy::program()?.display());

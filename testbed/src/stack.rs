@@ -12,10 +12,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::clock::Clock;
 use crate::deploy::{ApiDeployment, ApiHost, FilterDeployment, FilterHost, Host, Key};
 use crate::hosts::envoy::{Envoy, EnvoyOptions};
-use crate::http_client::Request;
 use crate::modules::{self, Module};
 use crate::upstream::{Reply, Seen, Upstream};
 
@@ -136,7 +134,7 @@ fn start_proxy(options: &Options, ruleset: &[u8], upstream: &Upstream) -> Result
             eprintln!("    no Envoy here: {error:#}\n    the filter runs on wasmtime instead");
             let deployment = FilterDeployment {
                 plugins: [("demo".to_owned(), plugin(ruleset).to_string())].into(),
-                clock: Clock::system(),
+                ..FilterDeployment::default()
             };
             let filter = Mutex::new(FilterHost::start(Host::Filter, &deployment)?);
             let front = Upstream::start_with(options.envoy_port, move |seen| Some(through_filter(&filter, seen)))?;
@@ -156,29 +154,22 @@ fn start_envoy(options: &Options, ruleset: &[u8], upstream: &Upstream) -> Result
 
 /// What the application behind Envoy would answer.
 fn through_filter(filter: &Mutex<FilterHost>, seen: &Seen) -> Reply {
-    let request = Request {
-        method: seen.method.clone(),
-        target: seen.path.clone().into_bytes(),
-        headers: seen.headers.iter().map(|(name, value)| (name.clone().into_bytes(), value.clone())).collect(),
-        body: seen.body.clone(),
-    };
     let passed = match filter.lock() {
-        Ok(mut filter) => filter.send("demo", &request),
+        Ok(mut filter) => filter.send("demo", &seen.to_request()),
         Err(_) => Err(anyhow::anyhow!("the filter's host has panicked")),
     };
     match passed {
         Ok(passed) => {
-            let text = |(name, value): (String, Vec<u8>)| (name, crate::upstream::to_text(&value));
-            let headers = passed.response.headers.into_iter().map(text).collect();
+            let reply = Reply::from(passed.response);
             match passed.upstream {
                 Some(upstream) => {
                     let seen = Seen { headers: upstream, ..seen.clone() };
-                    Reply { status: 200, headers, body: seen.to_json().to_string().into_bytes() }
+                    Reply { status: 200, body: seen.to_json().to_string().into_bytes(), ..reply }
                 }
-                None => Reply { status: passed.response.status, headers, body: passed.response.body },
+                None => reply,
             }
         }
-        Err(error) => Reply { status: 500, headers: Vec::new(), body: format!("{error:#}").into_bytes() },
+        Err(error) => Reply::of_error(&error),
     }
 }
 

@@ -18,6 +18,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, sync::oneshot};
 
+use crate::http_client::{Request, Response};
+
 /// More headers than any proxy under test forwards. Hyper's own limit is 100, which flag headers may pass.
 const MAX_HEADERS: usize = 2_000;
 
@@ -60,6 +62,17 @@ impl Seen {
         json!({ "method": self.method, "path": self.path, "headers": headers, "body": to_text(&self.body) })
     }
 
+    /// The same request, to be sent on.
+    #[must_use]
+    pub fn to_request(&self) -> Request {
+        Request {
+            method: self.method.clone(),
+            target: self.path.clone().into_bytes(),
+            headers: self.headers.iter().map(|(name, value)| (name.clone().into_bytes(), value.clone())).collect(),
+            body: self.body.clone(),
+        }
+    }
+
     /// Every value of a header, by its name in lower case.
     pub fn header_all(&self, name: &str) -> Vec<&[u8]> {
         self.headers.iter().filter(|(given, _)| given == name).map(|(_, value)| value.as_slice()).collect()
@@ -85,6 +98,23 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// Says what went wrong, with status 500.
+    #[must_use]
+    pub fn of_error(error: &anyhow::Error) -> Self {
+        Self { status: 500, headers: Vec::new(), body: format!("{error:#}").into_bytes() }
+    }
+}
+
+impl From<Response> for Reply {
+    /// Hands an answer on.
+    fn from(response: Response) -> Self {
+        let text = |(name, value): (String, Vec<u8>)| (name, to_text(&value));
+        let headers = response.headers.into_iter().map(text).collect();
+        Self { status: response.status, headers, body: response.body }
+    }
 }
 
 type Handler = dyn Fn(&Seen) -> Option<Reply> + Send + Sync;
@@ -197,7 +227,7 @@ async fn respond(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http_client::{Client, Request};
+    use crate::http_client::Client;
 
     #[test]
     fn every_byte_survives_being_text() {

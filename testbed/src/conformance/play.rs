@@ -79,7 +79,8 @@ fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<
 }
 
 fn play_filter(case: &Case, filter: &FilterCase, host: Host, clock: Clock) -> Result<Vec<String>> {
-    let deployment = FilterDeployment { plugins: BTreeMap::from([(PLUGIN.to_owned(), plugin(case, filter)?)]), clock };
+    let plugins = BTreeMap::from([(PLUGIN.to_owned(), plugin(case, filter)?)]);
+    let deployment = FilterDeployment { plugins, clock, ..FilterDeployment::default() };
     let started = FilterHost::start(host, &deployment);
     if let Some(words) = &filter.refused {
         return Ok(refused(words, started.err()));

@@ -1,6 +1,7 @@
 //! The filter, on wasmtime and in Envoy.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
 
@@ -19,6 +20,8 @@ pub struct FilterDeployment {
     pub plugins: BTreeMap<String, String>,
     /// The clock, where the host has one to set.
     pub clock: Clock,
+    /// The port of the first plugin, for hosts that listen; 0 for any free one.
+    pub port: u16,
 }
 
 /// What became of a request.
@@ -72,7 +75,7 @@ impl FilterHost {
                     .fold(EnvoyOptions::new(wasm, upstream.address()), |options, (name, json)| {
                         options.plugin(name, json)
                     });
-                let envoy = Box::new(Envoy::start(&options)?);
+                let envoy = Box::new(Envoy::start(&EnvoyOptions { port: deployment.port, ..options })?);
                 let clients = deployment
                     .plugins
                     .keys()
@@ -100,6 +103,17 @@ impl FilterHost {
                 let upstream = Seen::from_json(&response.body).ok().map(|seen| seen.headers);
                 Ok(Passed { upstream, response })
             }
+        }
+    }
+
+    /// Where a plugin listens, if its host does.
+    ///
+    /// # Errors
+    /// When there is no such plugin.
+    pub fn address(&self, plugin: &str) -> Result<Option<SocketAddr>> {
+        match self {
+            Self::Wasmtime(..) => Ok(None),
+            Self::Envoy { envoy, .. } => envoy.addr(plugin).map(Some),
         }
     }
 

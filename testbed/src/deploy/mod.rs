@@ -3,6 +3,7 @@
 mod api;
 mod filter;
 mod native;
+mod served;
 mod sidecar;
 mod store;
 
@@ -10,6 +11,7 @@ use anyhow::{Result, bail};
 
 pub use api::{ApiDeployment, ApiHost, Key};
 pub use filter::{FilterDeployment, FilterHost, Passed};
+pub use served::Served;
 pub use store::StoreState;
 
 /// Where the project's code runs.

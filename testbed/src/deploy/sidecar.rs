@@ -26,7 +26,11 @@ impl Sidecar {
     pub(super) fn start(host: Host, deployment: &ApiDeployment) -> Result<Self> {
         let named = deployment.keys.iter().map(|key| &key.environment);
         let environments: BTreeSet<&String> = deployment.rulesets.keys().chain(named).collect();
-        let mut filter = FilterDeployment { clock: deployment.clock.clone(), ..FilterDeployment::default() };
+        let mut filter = FilterDeployment {
+            clock: deployment.clock.clone(),
+            port: deployment.listen.map_or(0, |listen| listen.port()),
+            ..FilterDeployment::default()
+        };
         for environment in &environments {
             filter.plugins.insert((*environment).clone(), plugin(deployment, environment)?);
         }
@@ -52,6 +56,12 @@ impl Sidecar {
         let passed = self.filter.send(environment, &request)?;
         anyhow::ensure!(passed.upstream.is_none(), "a request to the API went on to the application");
         Ok(passed.response)
+    }
+
+    /// Where requests go that show no key, if the host listens.
+    pub(super) fn base_url(&self) -> Result<Option<String>> {
+        let address = self.filter.address(&self.usual)?;
+        Ok(address.map(|address| format!("http://{address}{PREFIX}")))
     }
 
     pub(super) fn log(&mut self) -> String {

@@ -1,5 +1,6 @@
 //! Which hosts a test run has.
 
+use jackstaff_testbed::clients::Language;
 use jackstaff_testbed::deploy::Host;
 use jackstaff_testbed::hosts::{envoy, fastly};
 
@@ -13,13 +14,22 @@ pub fn ready(host: Host) -> bool {
         Host::Fastly => fastly::viceroy_is_installed(),
         _ => true,
     };
+    run_or_say(installed, host.name(), "tests on", "which is not installed")
+}
+
+/// Whether tests with client libraries in a language are to run. Says so where they are not.
+#[allow(dead_code, reason = "each test binary uses a part")]
+pub fn libraries_ready(language: Language) -> bool {
+    run_or_say(language.is_installed(), language.name(), "client libraries for", "which are not installed")
+}
+
+fn run_or_say(installed: bool, name: &str, what: &str, why: &str) -> bool {
     let required = std::env::var(VARIABLE).is_ok_and(|value| value == "required");
     if installed || required {
         return true;
     }
-    let name = host.name();
     eprintln!(
-        "\n*** SKIPPED: tests on {name}, which is not installed. `cargo testbed install {name}` installs it; {VARIABLE}=required makes its absence a failure. ***\n"
+        "\n*** SKIPPED: {what} {name}, {why}. `cargo testbed install {name}` installs it; {VARIABLE}=required makes its absence a failure. ***\n"
     );
     false
 }
