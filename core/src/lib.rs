@@ -44,6 +44,7 @@ pub use evaluate::{
     FaultKind, MAX_DEPTH, MAX_STEPS, NoVisitor, Operator, Overrides, Reason, Session, Test, Visitor,
 };
 pub use hash::{Murmur3, murmur3};
+pub use snapshot::layout::FORMAT as SNAPSHOT_FORMAT;
 pub use snapshot::{
     DecisionView, Dialect, FlagIndex, FlagValue, FlagView, OpenError, RuleView, Ruleset, SharedRuleset, ValueKind,
     VariantView, is_snapshot,

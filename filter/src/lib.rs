@@ -16,6 +16,7 @@
 mod calls;
 mod host;
 mod platform;
+mod refresh;
 mod request;
 mod root;
 mod store;

@@ -1,7 +1,9 @@
 //! Envoy, as the service sees it.
 
 use std::collections::BTreeMap;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -19,11 +21,18 @@ pub(crate) struct EnvoyPlatform {
     settings: Rc<BTreeMap<&'static str, String>>,
     store: Option<Rc<SharedStore>>,
     calls: Calls,
+    /// Whether somebody goes on with what waits for time to pass: the root context does, with every tick.
+    timers: bool,
 }
 
 impl EnvoyPlatform {
     pub(crate) fn new(settings: BTreeMap<&'static str, String>, store: Option<SharedStore>) -> Self {
-        Self { settings: Rc::new(settings), store: store.map(Rc::new), calls: Calls::default() }
+        Self { settings: Rc::new(settings), store: store.map(Rc::new), calls: Calls::default(), timers: false }
+    }
+
+    /// The same, for the root context.
+    pub(crate) fn with_timers(self) -> Self {
+        Self { timers: true, ..self }
     }
 
     /// The calls that wait for an answer.
@@ -76,7 +85,10 @@ impl Platform for EnvoyPlatform {
     }
 
     /// A stream is never held for time to pass.
-    async fn pause(&self, _ms: u32) {}
+    async fn pause(&self, ms: u32) {
+        let end = self.now().0.saturating_add(ms.into());
+        poll_fn(|_| if self.timers && self.now().0 < end { Poll::Pending } else { Poll::Ready(()) }).await;
+    }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, PlatformError> {
         Ok(self.settings.get(name).cloned())

@@ -4,7 +4,8 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::Response;
+use http::header::RETRY_AFTER;
+use http::{HeaderValue, Response, StatusCode};
 use jackstaff_core::Timestamp;
 use jackstaff_service::MAX_BODY_BYTES;
 use jackstaff_service::executor::Task;
@@ -83,6 +84,11 @@ impl Request {
         let Some(plugin) = &self.plugin else { return Action::Continue };
         // A worker runs one callback at a time, so nobody else has it.
         let Ok(mut injector) = plugin.injector.try_borrow_mut() else { return Action::Continue };
+        if plugin.refuses && injector.flags().is_none() {
+            self.stage = Stage::Answered;
+            host::reply(&unavailable());
+            return Action::Pause;
+        }
         let mut envoy = Envoy { map: MapType::HttpRequestHeaders, users: plugin.users.as_ref(), recall };
         match (injector.inject(&map.pairs(), &mut envoy), envoy.recall) {
             (Poll::Pending, Recall::Begun(task)) => {
@@ -95,6 +101,14 @@ impl Request {
             }
         }
     }
+}
+
+/// The answer to requests while there is no ruleset, where the configuration wants them refused.
+fn unavailable() -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from_static(b"there is no ruleset yet: try again\n"));
+    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    response
 }
 
 impl Context for Request {

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::auth::{Key, KeyKind};
 use crate::platform::Platform;
 use crate::rate_limit::RateLimit;
+use crate::ruleset_supply::{MAX_SOURCES, Source};
 use crate::user_data::UserDataSettings;
 
 /// The setting that lists the keys, as JSON.
@@ -23,6 +24,9 @@ pub const OPEN_ENVIRONMENT: &str = "open_environment";
 pub const RATE_LIMIT: &str = "rate_limit";
 /// The setting for what is stored about users, as JSON.
 pub const USER_DATA: &str = "user_data";
+
+/// The setting for the servers that have rulesets which the store has not, as JSON.
+pub const SOURCES: &str = "sources";
 
 /// Short enough that a kill switch works, long enough that Akamai's 1,000 reads a second suffice for 10,000 instances.
 const DEFAULT_RULESET_CACHE_MS: u64 = 10_000;
@@ -53,6 +57,8 @@ pub struct Config {
     pub rate_limit: Option<RateLimit>,
     /// What is stored about users.
     pub user_data: UserDataSettings,
+    /// Where rulesets are to be had besides the store.
+    pub sources: Vec<Source>,
 }
 
 /// The texts of the settings. Empty means that nobody set it.
@@ -70,6 +76,8 @@ pub struct Settings<'s> {
     pub rate_limit: &'s str,
     /// [`USER_DATA`].
     pub user_data: &'s str,
+    /// [`SOURCES`].
+    pub sources: &'s str,
 }
 
 /// Which setting is wrong, how, and what to do.
@@ -119,6 +127,7 @@ impl Config {
             open_environment: &read(OPEN_ENVIRONMENT).await?,
             rate_limit: &read(RATE_LIMIT).await?,
             user_data: &read(USER_DATA).await?,
+            sources: &read(SOURCES).await?,
         })
     }
 
@@ -135,7 +144,8 @@ impl Config {
         let test_header = parse_test(settings.test, environments).map_err(wrong(TEST))?;
         let rate_limit = RateLimit::parse(settings.rate_limit).map_err(wrong(RATE_LIMIT))?;
         let user_data = UserDataSettings::parse(settings.user_data).map_err(wrong(USER_DATA))?;
-        Ok(Self { keys, ruleset_cache_ms, test_header, open_environment, rate_limit, user_data })
+        let sources = parse_sources(settings.sources).map_err(wrong(SOURCES))?;
+        Ok(Self { keys, ruleset_cache_ms, test_header, open_environment, rate_limit, user_data, sources })
     }
 }
 
@@ -172,6 +182,24 @@ fn parse_key(i: usize, entry: KeyEntry) -> Result<Key, String> {
 fn is_environment(name: &str) -> bool {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     !name.is_empty() && name.len() <= MAX_ENVIRONMENT_LENGTH && name.bytes().all(legal)
+}
+
+fn parse_sources(text: &str) -> Result<Vec<Source>, String> {
+    if text.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let sources: Vec<Source> = read(text.as_bytes()).map_err(|error| {
+        format!(
+            "is no such JSON list as [{{\"origin\":\"https://cdn.example.com\",\"authority\":\"cdn.example.com\",\"path\":\"/flags.json\"}}]: {error}"
+        )
+    })?;
+    if sources.len() > MAX_SOURCES {
+        return Err(format!("lists {} sources and may list {MAX_SOURCES}", sources.len()));
+    }
+    for (nth, source) in sources.iter().enumerate() {
+        source.check().map_err(|(member, message)| format!("has a bad source: `[{nth}].{member}` {message}"))?;
+    }
+    Ok(sources)
 }
 
 fn parse_open(text: &str) -> Result<Option<String>, String> {

@@ -210,6 +210,11 @@ impl Platform for MemoryPlatform {
         self.pauses.fetch_add(1, Relaxed);
     }
 
+    /// Always the same: tests repeat.
+    fn random(&self) -> u64 {
+        0
+    }
+
     async fn setting(&self, name: &str) -> Result<Option<String>, PlatformError> {
         Ok(lock(&self.settings).get(name).cloned())
     }

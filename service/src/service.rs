@@ -8,7 +8,7 @@ use jackstaff_core::Timestamp;
 use crate::config::{Config, ConfigError};
 use crate::platform::Platform;
 use crate::rate_limit::Limiter;
-use crate::ruleset_supply::{Supplied, Supply, Unsupplied};
+use crate::ruleset_supply::{Origins, Supplied, Supply, Unsupplied};
 
 /// Settings are read again this often, in milliseconds, so that a revoked key ends within a minute where an instance lives long.
 const CONFIG_CACHE_MS: i64 = 60_000;
@@ -99,7 +99,7 @@ impl<P: Platform> Service<P> {
     ///
     /// # Errors
     /// Where none was ever loaded.
-    pub(crate) async fn ruleset(&self, environment: &str, cache_ms: i64) -> Result<Supplied, Unsupplied> {
+    pub(crate) async fn ruleset(&self, environment: &str, config: &Config) -> Result<Supplied, Unsupplied> {
         let supply = match &self.rulesets {
             Rulesets::Given(own, supply) if own == environment => return supply.current(self.platform.now()),
             Rulesets::Given(own, _) => return Err(Unsupplied(format!("here is only the one of `{own}`"))),
@@ -111,6 +111,7 @@ impl<P: Platform> Service<P> {
                 }
             }
         };
-        supply.get(&self.platform, environment, cache_ms).await
+        let origins = Origins { environment, store: true, sources: &config.sources };
+        supply.get(&self.platform, &origins, config.ruleset_cache_ms).await
     }
 }

@@ -21,6 +21,7 @@ unsafe extern "C" {
     fn proxy_log(level: u32, message: *const u8, size: usize) -> u32;
     fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_set_tick_period_milliseconds(ms: u32) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_send_local_response(
@@ -86,6 +87,12 @@ pub(crate) fn body(which: BufferType, most: usize) -> Vec<u8> {
     let status = unsafe { proxy_get_buffer_bytes(which as u32, 0, most, &raw mut data, &raw mut size) };
     // SAFETY: the host has just allocated it.
     if status == OK { unsafe { take(data, size) } } else { Vec::new() }
+}
+
+/// Has the root context called so often.
+pub(crate) fn tick_every(ms: u32) {
+    // SAFETY: a number is all that goes over.
+    unsafe { proxy_set_tick_period_milliseconds(ms) };
 }
 
 /// Lets a request go on that waited. The host does so after the callback has returned.

@@ -33,7 +33,7 @@ pub(super) struct Admitted<'h> {
 impl Admitted<'_> {
     /// The ruleset to decide on.
     pub(super) async fn ruleset<P: Platform>(&self, service: &Service<P>) -> Result<Supplied, Refusal> {
-        service.ruleset(&self.environment, self.config.ruleset_cache_ms).await.map_err(|error| {
+        service.ruleset(&self.environment, &self.config).await.map_err(|error| {
             let message = format!("there is no ruleset for the environment `{}`: {error}", self.environment);
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)
         })

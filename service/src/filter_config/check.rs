@@ -61,6 +61,7 @@ impl FilterConfig<'_> {
         self.check_names(&mut errors);
         self.check_api(&mut errors);
         self.check_user_data(&mut errors);
+        self.check_sources(&mut errors);
         for (at, source) in self.identity.iter().enumerate() {
             source.check(&format!("$.identity[{at}]"), &mut errors);
         }

@@ -8,6 +8,7 @@ mod check;
 mod nearest;
 #[cfg(feature = "schema")]
 pub mod schema;
+mod sources;
 mod user_data;
 
 use std::collections::BTreeMap;
@@ -18,8 +19,10 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 pub use self::api::ApiConfig;
+pub use self::sources::{RefreshConfig, Without};
 pub use self::user_data::UserDataConfig;
 use crate::identity::{Attribute, ContextHeader, Source};
+use crate::ruleset_supply::Source as RulesetSource;
 
 /// The byte budget of the flag header unless the configuration says otherwise: half of the 8 KB that common servers allow all headers
 /// of a request together.
@@ -39,6 +42,10 @@ pub struct FilterConfig<'a> {
     #[serde(deserialize_with = "as_text")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<schema::Ruleset>"))]
     pub ruleset: Option<&'a str>,
+    /// Servers that have the ruleset, in order of preference. They are asked again and again, and the one in `ruleset` serves until one answers.
+    pub sources: Vec<RulesetSource>,
+    /// How the sources are asked.
+    pub refresh: RefreshConfig,
     /// The keys of the flags to send; all of the ruleset's when absent.
     pub flags: Option<Vec<String>>,
     /// Where the user's id is looked for: the first source that has one is taken.
@@ -71,6 +78,8 @@ impl Default for FilterConfig<'_> {
     fn default() -> Self {
         Self {
             ruleset: None,
+            sources: Vec::new(),
+            refresh: RefreshConfig::default(),
             flags: None,
             identity: Vec::new(),
             attributes: Vec::new(),

@@ -1,5 +1,6 @@
 //! From a checked configuration to a ruleset that is ready to decide.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -10,6 +11,7 @@ use jackstaff_core::{CompileOptions, Diagnostic, FlagIndex, Ruleset, SharedRules
 use super::Loaded;
 use crate::filter_config::{ConfigError, FilterConfig};
 use crate::flag_header::{self, FlagHeader, Freshness, Options, collisions};
+use crate::ruleset_supply::Supplied;
 
 /// Defects of a ruleset that are reported one by one; the rest is counted. They go to the log of every worker.
 const MAX_NOTICES: usize = 20;
@@ -19,22 +21,79 @@ const AGE: u64 = 0;
 
 pub(super) fn load(config: &FilterConfig<'_>, notices: &mut Vec<String>) -> Result<Option<Loaded>, Vec<ConfigError>> {
     let Some(source) = config.ruleset else {
+        if !config.sources.is_empty() {
+            return Ok(None);
+        }
         notices.push(
-            "warning at $.ruleset: absent, so no flags are decided; forged headers are removed (give the source as a JSON object)"
+            "warning at $.ruleset: absent, and so are `sources`: no flags are decided; forged headers are removed (give the source as a JSON \
+             object)"
                 .to_owned(),
         );
         return Ok(None);
     };
     let mut found = Vec::new();
     let ruleset = open(source, &mut found)?;
-    let header = header(ruleset.get(), config, &mut found);
+    let loaded = Loaded::new(Arc::new(ruleset), &Selection::of(config), Freshness::Fresh, AGE, &mut found);
+    some(found, notices);
+    Ok(Some(loaded))
+}
+
+/// As many as a log should hold.
+fn some(found: Vec<String>, notices: &mut Vec<String>) {
     let more = found.len().saturating_sub(MAX_NOTICES);
     notices.extend(found.into_iter().take(MAX_NOTICES));
     if more > 0 {
         notices.push(format!("warning at $.ruleset: {more} more (`jackstaff check` shows all)"));
     }
-    let status = flag_header::status(Freshness::Fresh, ruleset.get(), AGE);
-    Ok(Some(Loaded { ruleset: Arc::new(ruleset), header, status }))
+}
+
+/// Which flags of a ruleset are sent, and how.
+#[derive(Clone, Debug)]
+pub(super) struct Selection {
+    flags: Option<Vec<String>>,
+    per_flag_headers: BTreeMap<String, String>,
+    options: Options,
+}
+
+impl Selection {
+    pub(super) fn of(config: &FilterConfig<'_>) -> Self {
+        Self {
+            flags: config.flags.clone(),
+            per_flag_headers: config.per_flag_headers.clone(),
+            options: Options { variants: config.variants, max_bytes: config.max_header_bytes },
+        }
+    }
+}
+
+impl Loaded {
+    fn new(
+        ruleset: Arc<SharedRuleset>,
+        selection: &Selection,
+        freshness: Freshness,
+        age: u64,
+        notices: &mut Vec<String>,
+    ) -> Self {
+        let header = header(ruleset.get(), selection, notices);
+        let status = flag_header::status(freshness, ruleset.get(), age);
+        Self { ruleset, header, status, freshness, age }
+    }
+
+    /// A ruleset that came from elsewhere.
+    pub(super) fn supplied(supplied: Supplied, selection: &Selection, notices: &mut Vec<String>) -> Self {
+        let mut found = Vec::new();
+        let Supplied { ruleset, freshness, age } = supplied;
+        let loaded = Self::new(ruleset, selection, freshness, age, &mut found);
+        some(found, notices);
+        loaded
+    }
+
+    /// The ruleset is as it was; what is known of it is not.
+    pub(super) fn refreshed(&mut self, freshness: Freshness, age: u64) {
+        if (self.freshness, self.age) != (freshness, age) {
+            (self.freshness, self.age) = (freshness, age);
+            self.status = flag_header::status(freshness, self.ruleset.get(), age);
+        }
+    }
 }
 
 fn open(source: &str, notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<ConfigError>> {
@@ -77,7 +136,7 @@ fn compiled(source: &[u8], notices: &mut Vec<String>) -> Result<SharedRuleset, V
     })
 }
 
-fn header(ruleset: &Ruleset<'_>, config: &FilterConfig<'_>, notices: &mut Vec<String>) -> FlagHeader {
+fn header(ruleset: &Ruleset<'_>, config: &Selection, notices: &mut Vec<String>) -> FlagHeader {
     let mut find = |path: String, key: &str| {
         let flag = ruleset.find(key);
         if flag.is_none() {
@@ -102,6 +161,5 @@ fn header(ruleset: &Ruleset<'_>, config: &FilterConfig<'_>, notices: &mut Vec<St
             collision.flags, collision.member
         )
     }));
-    let options = Options { variants: config.variants, max_bytes: config.max_header_bytes };
-    FlagHeader::new(ruleset, selected, own, options)
+    FlagHeader::new(ruleset, selected, own, config.options)
 }

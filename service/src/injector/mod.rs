@@ -19,8 +19,10 @@ use crate::identity::{
     Attribute, ContextHeader, Headers, Identity, MAX_ID_BYTES, Source, Surroundings, context_json, first, identify,
     user,
 };
+use crate::ruleset_supply::Fresh;
 use crate::user_data::Recalled;
 use guard::Guard;
+use load::Selection;
 
 /// The request that is worked on, and what its platform gives.
 pub trait Exchange: Surroundings {
@@ -38,6 +40,7 @@ pub trait Exchange: Surroundings {
 #[derive(Debug)]
 pub struct Injector {
     loaded: Option<Loaded>,
+    selection: Selection,
     guard: Guard,
     identity: Vec<Source>,
     attributes: Vec<Attribute>,
@@ -52,6 +55,10 @@ pub struct Injector {
 struct Loaded {
     ruleset: Arc<SharedRuleset>,
     header: FlagHeader,
+    freshness: Freshness,
+    /// In seconds.
+    age: u64,
+    /// The status header's value when nothing goes wrong.
     status: String,
 }
 
@@ -74,6 +81,7 @@ impl Injector {
         );
         let injector = Self {
             loaded,
+            selection: Selection::of(config),
             guard,
             identity: config.identity.clone(),
             attributes: config.attributes.clone(),
@@ -101,6 +109,21 @@ impl Injector {
     #[must_use]
     pub fn usual_status(&self) -> &str {
         self.loaded.as_ref().map_or(Freshness::None.as_str(), |loaded| &loaded.status)
+    }
+
+    /// Takes what the sources of the ruleset gave, and tells what its owner should know.
+    pub fn refresh(&mut self, fresh: Fresh) -> Vec<String> {
+        let mut notices = Vec::new();
+        match fresh {
+            Fresh::New(supplied) => self.loaded = Some(Loaded::supplied(supplied, &self.selection, &mut notices)),
+            Fresh::Same(freshness, age) => {
+                if let Some(loaded) = &mut self.loaded {
+                    loaded.refreshed(freshness, age);
+                }
+            }
+            Fresh::Expired => self.loaded = None,
+        }
+        notices
     }
 
     /// Removes the headers that clients may not send. Also meant for trailers, which some applications add to the headers.

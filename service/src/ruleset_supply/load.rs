@@ -1,66 +1,128 @@
-//! From the store to a ruleset that may be used.
+//! From a store or a server to a ruleset that may be used.
 
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use jackstaff_core::{CompileOptions, SharedRuleset, compile, is_snapshot};
 
-use super::Current;
+use super::hedge::{Attempt, first_good};
+use super::source::{Fetched, Source, Validators};
+use super::{Current, HEDGE_MS};
 use crate::platform::Platform;
+use crate::store_key;
 
-/// What the store has.
+/// What there is.
 #[derive(Debug)]
 pub(super) enum Candidate {
     /// What is in use already.
     Same,
     /// Something else, which may be used.
-    New { ruleset: Arc<SharedRuleset>, fingerprint: u64 },
+    New { ruleset: Arc<SharedRuleset>, fingerprint: u64, validators: Option<Validators> },
 }
 
-/// Asks the store.
+/// Where the ruleset of one environment is to be had, in order of preference.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Origins<'o> {
+    /// Of which environment; whether the platform's key-value store comes first.
+    pub(crate) environment: &'o str,
+    pub(crate) store: bool,
+    pub(crate) sources: &'o [Source],
+}
+
+/// Asks for the ruleset.
 ///
 /// # Errors
 /// Where there is nothing that may replace or confirm `current`: why, and what to do.
-pub(super) async fn load(platform: &impl Platform, key: &str, current: Option<&Current>) -> Result<Candidate, String> {
-    let bytes = match platform.kv_get(key).await {
+pub(super) async fn load<P: Platform>(
+    platform: &P,
+    origins: &Origins<'_>,
+    current: Option<&Current>,
+) -> Result<Candidate, String> {
+    let mut attempts: Vec<Attempt<'_, Candidate>> = Vec::new();
+    if origins.store {
+        attempts.push(Box::pin(from_store(platform, store_key::ruleset(origins.environment), current)));
+    }
+    for (nth, source) in origins.sources.iter().enumerate() {
+        if source.environment.as_ref().is_none_or(|environment| environment == origins.environment) {
+            attempts.push(Box::pin(from_server(platform, nth, source, current)));
+        }
+    }
+    if attempts.len() == 1
+        && let Some(only) = attempts.pop()
+    {
+        return only.await;
+    }
+    first_good(attempts, || platform.pause(HEDGE_MS)).await
+}
+
+async fn from_store(platform: &impl Platform, key: String, current: Option<&Current>) -> Result<Candidate, String> {
+    let bytes = match platform.kv_get(&key).await {
         Ok(Some(bytes)) => bytes,
         Ok(None) => {
             return Err(format!("nothing lies under the key `{key}` in the key-value store: publish a ruleset there"));
         }
         Err(error) => return Err(format!("the key-value store cannot be read: {error}")),
     };
+    candidate(bytes, None, current).map_err(|error| format!("what lies under the key `{key}` cannot be used: {error}"))
+}
+
+async fn from_server(
+    platform: &impl Platform,
+    nth: usize,
+    source: &Source,
+    current: Option<&Current>,
+) -> Result<Candidate, String> {
+    let named = |error: String| format!("the source `{}` cannot be used: {error}", source.origin);
+    let known = current.and_then(|current| current.validators.as_ref());
+    match source.fetch(platform, nth, known).await.map_err(named)? {
+        Fetched::Same => Ok(Candidate::Same),
+        Fetched::Bytes(bytes, validators) => candidate(bytes.into(), Some(validators), current).map_err(named),
+    }
+}
+
+/// What is in use stays where this is older.
+fn candidate(bytes: Vec<u8>, validators: Option<Validators>, current: Option<&Current>) -> Result<Candidate, String> {
     let fingerprint = fingerprint(&bytes);
     if current.is_some_and(|current| current.fingerprint == fingerprint) {
         return Ok(Candidate::Same);
     }
-    let ruleset = open(bytes, current.is_some())
-        .map_err(|error| format!("what lies under the key `{key}` cannot be used: {error}"))?;
+    // A source has no revision of its own; when its server says it was made is one.
+    let made = validators.as_ref().and_then(made).unwrap_or(0);
+    let ruleset = open(bytes, current.is_some(), made)?;
     let (new, old) = (ruleset.get().revision(), current.map_or(0, |current| current.ruleset.get().revision()));
     // Revision 0 is a source that says nothing about its order: whoever put it there wants it.
     if new != 0 && new < old {
         return Err(format!(
-            "revision {new} lies under the key `{key}`, older than {old}, which is in use and stays: to go back, compile the older ruleset \
-             again with a revision above {old}"
+            "it has revision {new}, older than {old}, which is in use and stays: to go back, compile the older ruleset again with a \
+             revision above {old}"
         ));
     }
-    Ok(Candidate::New { ruleset: Arc::new(ruleset), fingerprint })
+    Ok(Candidate::New { ruleset: Arc::new(ruleset), fingerprint, validators })
+}
+
+/// Seconds since 1970.
+fn made(validators: &Validators) -> Option<u64> {
+    let date = httpdate::parse_http_date(validators.last_modified.as_ref()?.to_str().ok()?).ok()?;
+    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
 /// A snapshot that is to replace a good ruleset is checked to the last bit. The first one of an instance is only opened: requests wait
 /// for it, the store keeps its bytes safe, and a snapshot whose lengths are right is safe to read, whatever its contents.
-fn open(bytes: Vec<u8>, replaces: bool) -> Result<SharedRuleset, String> {
+fn open(bytes: Vec<u8>, replaces: bool, revision: u64) -> Result<SharedRuleset, String> {
     if is_snapshot(&bytes) {
         let opened = if replaces { SharedRuleset::verify(bytes) } else { SharedRuleset::open(bytes) };
         return opened.map_err(|error| error.to_string());
     }
-    let compiled = compile(&bytes, &CompileOptions::default()).map_err(|diagnostics| {
+    let options = CompileOptions { revision, ..CompileOptions::default() };
+    let compiled = compile(&bytes, &options).map_err(|diagnostics| {
         diagnostics.first().map_or_else(|| "it does not compile".to_owned(), ToString::to_string)
     })?;
     SharedRuleset::open(compiled.snapshot).map_err(|error| error.to_string())
 }
 
-/// Tells what the store has from what it had. Used within an instance only.
-fn fingerprint(bytes: &[u8]) -> u64 {
+/// Tells what there is from what there was, across the instances of one build.
+pub(super) fn fingerprint(bytes: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(bytes);
     hasher.finish()

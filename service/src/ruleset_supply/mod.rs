@@ -1,9 +1,12 @@
-//! Which ruleset to use now: the one from the store, looked at again from time to time.
+//! Which ruleset to use now: the one from the store or from another server, looked at again from time to time.
 //!
-//! The last good ruleset is kept when the store fails, when what lies there is broken, and when it is older than what is in use.
-//! One request asks the store while the others go on with what there is.
+//! The last good ruleset is kept when its sources fail, when what they have is broken, and when it is older than what is in use. One request
+//! asks while the others go on with what there is.
 
+mod hedge;
 mod load;
+mod refresh;
+mod source;
 mod turn;
 
 use std::fmt;
@@ -14,13 +17,29 @@ use jackstaff_core::{SharedRuleset, Timestamp};
 
 use crate::flag_header::Freshness;
 use crate::platform::Platform;
-use crate::store_key;
 use load::{Candidate, load};
+use source::Validators;
 use turn::Turn;
 
-/// After a failure the store is asked again this soon, in milliseconds, or as soon as the cache time has it: one instance does not
-/// burden a store in trouble, and recovers within a second.
+pub(crate) use self::load::Origins;
+pub use self::refresh::{Fresh, Mirror, Refresh};
+pub use self::source::{MAX_SOURCES, Source};
+
+/// After the first failure the sources are asked again this soon, in milliseconds, or as soon as the cache time has it; the time doubles
+/// from failure to failure. One instance does not burden a store in trouble, and recovers soon.
 const RETRY_MS: i64 = 1_000;
+
+/// For so long, in milliseconds, a source is waited for before the next one is asked as well.
+const HEDGE_MS: u32 = 1_000;
+
+/// When the sources are asked again after `failures` in a row, in milliseconds, where they are asked every `cache_ms` else. `random` takes
+/// up to an eighth off, so that instances which began together do not ask together.
+fn pause_ms(cache_ms: i64, failures: u32, random: u64) -> i64 {
+    let doubled = RETRY_MS.saturating_mul(1_i64.checked_shl(failures.saturating_sub(1).min(16)).unwrap_or(i64::MAX));
+    let pause = if failures == 0 { cache_ms } else { cache_ms.min(doubled) };
+    let eighth = u64::try_from(pause / 8).unwrap_or(0).saturating_add(1);
+    pause.saturating_sub(i64::try_from(random.checked_rem(eighth).unwrap_or(0)).unwrap_or(0))
+}
 
 /// A ruleset to decide on.
 #[derive(Clone, Debug)]
@@ -54,11 +73,15 @@ pub struct Supply {
 #[derive(Debug, Default)]
 struct State {
     current: Option<Current>,
-    /// When the store was last asked.
+    /// When the sources were last asked.
     asked: Option<Timestamp>,
-    /// Why it was asked in vain, the last time.
+    /// Why they were asked in vain, the last time.
     failure: Option<String>,
-    /// A request is asking the store.
+    /// How often they were, in a row.
+    failures: u32,
+    /// Drawn anew each time that they are asked.
+    random: u64,
+    /// A request is asking the sources.
     busy: bool,
     /// Requests that wait for the first ruleset.
     waiting: Vec<Waker>,
@@ -67,9 +90,11 @@ struct State {
 #[derive(Clone, Debug)]
 struct Current {
     ruleset: Arc<SharedRuleset>,
-    /// Of the bytes in the store.
+    /// Of the bytes in the store, or from the server.
     fingerprint: u64,
-    /// When the store last had it; for ever where it did not come from a store.
+    /// What the server said of them.
+    validators: Option<Validators>,
+    /// When its source last had it; for ever where it came with the settings.
     confirmed: Option<Timestamp>,
 }
 
@@ -77,7 +102,7 @@ impl Supply {
     /// Holds a ruleset that came with the settings: there is nothing that it could lag behind.
     #[must_use]
     pub fn given(ruleset: Arc<SharedRuleset>) -> Self {
-        let current = Some(Current { ruleset, fingerprint: 0, confirmed: None });
+        let current = Some(Current { ruleset, fingerprint: 0, validators: None, confirmed: None });
         Self { state: Mutex::new(State { current, ..State::default() }) }
     }
 
@@ -92,15 +117,15 @@ impl Supply {
         })
     }
 
-    /// The ruleset of `environment`: the one at hand where the store was asked within `cache_ms`, else the one in the store, else the last
-    /// good one.
+    /// The ruleset from `origins`: the one at hand where they were asked within `cache_ms`, else the one that they have, else the last good
+    /// one.
     ///
     /// # Errors
     /// Where none was ever loaded, with the reason of the last attempt.
-    pub async fn get(
+    pub(crate) async fn get(
         &self,
         platform: &impl Platform,
-        environment: &str,
+        origins: &Origins<'_>,
         cache_ms: i64,
     ) -> Result<Supplied, Unsupplied> {
         loop {
@@ -108,11 +133,11 @@ impl Supply {
             match self.turn(now, cache_ms) {
                 Turn::Use(supplied) => return Ok(supplied),
                 Turn::Ask { lease, current } => {
-                    let outcome = load(platform, &store_key::ruleset(environment), current.as_ref()).await;
+                    let outcome = load(platform, origins, current.as_ref()).await;
                     if let Err(failure) = &outcome {
-                        platform.log(&format!("ruleset of `{environment}`: {failure}"));
+                        platform.log(&format!("ruleset of `{}`: {failure}", origins.environment));
                     }
-                    return lease.finish(outcome, platform.now());
+                    return lease.finish(outcome, platform.now(), platform.random());
                 }
                 Turn::Wait(other) => {
                     other.await;
@@ -135,7 +160,7 @@ impl Supply {
             };
         }
         if let (Some(asked), Some(supplied)) = (state.asked, state.supplied(now)) {
-            let wait = if state.failure.is_some() { cache_ms.min(RETRY_MS) } else { cache_ms };
+            let wait = pause_ms(cache_ms, state.failures, state.random);
             let passed = now.0.saturating_sub(asked.0);
             // A clock that went back says nothing about how much time passed.
             if (0..wait).contains(&passed) {
@@ -156,24 +181,29 @@ impl Supply {
         }
     }
 
-    fn finish(&self, outcome: Result<Candidate, String>, now: Timestamp) -> Result<Supplied, Unsupplied> {
+    fn finish(&self, outcome: Result<Candidate, String>, now: Timestamp, random: u64) -> Result<Supplied, Unsupplied> {
         let mut state = self.lock();
         state.asked = Some(now);
+        state.random = random;
         match outcome {
             Ok(candidate) => {
                 state.failure = None;
+                state.failures = 0;
                 match candidate {
                     Candidate::Same => {
                         if let Some(current) = &mut state.current {
                             current.confirmed = Some(now);
                         }
                     }
-                    Candidate::New { ruleset, fingerprint } => {
-                        state.current = Some(Current { ruleset, fingerprint, confirmed: Some(now) });
+                    Candidate::New { ruleset, fingerprint, validators } => {
+                        state.current = Some(Current { ruleset, fingerprint, validators, confirmed: Some(now) });
                     }
                 }
             }
-            Err(failure) => state.failure = Some(failure),
+            Err(failure) => {
+                state.failure = Some(failure);
+                state.failures = state.failures.saturating_add(1);
+            }
         }
         state.supplied(now).ok_or_else(|| Unsupplied(state.failure.clone().unwrap_or_default()))
     }

@@ -14,6 +14,8 @@ use jackstaff_core::{CompileOptions, compile};
 
 const CACHE_MS: i64 = 10_000;
 
+const STORE: Origins<'_> = Origins { environment: "e", store: true, sources: &[] };
+
 fn source(value: bool) -> Vec<u8> {
     format!(
         r#"{{"project":{{"_id":"p","key":"p","settings":{{}}}},"environment":{{"_id":"e","key":"e"}},
@@ -34,7 +36,7 @@ fn platform(ruleset: Vec<u8>) -> MemoryPlatform {
 
 fn get(supply: &Supply, platform: &MemoryPlatform, at: i64) -> Result<Supplied, Unsupplied> {
     platform.set_now(Timestamp(at));
-    poll_once(supply.get(platform, "e", CACHE_MS)).unwrap()
+    poll_once(supply.get(platform, &STORE, CACHE_MS)).unwrap()
 }
 
 /// Which of the two rulesets it is, how fresh and how old.
@@ -179,8 +181,8 @@ fn requests_at_the_same_time_ask_once() {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(woken.clone());
     let mut context = Context::from_waker(&waker);
-    let mut first = pin!(supply.get(&slow, "e", CACHE_MS));
-    let mut second = pin!(supply.get(&slow, "e", CACHE_MS));
+    let mut first = pin!(supply.get(&slow, &STORE, CACHE_MS));
+    let mut second = pin!(supply.get(&slow, &STORE, CACHE_MS));
     assert!(first.as_mut().poll(&mut context).is_pending());
     assert!(second.as_mut().poll(&mut context).is_pending());
     *slow.open.lock().unwrap() = true;
@@ -194,9 +196,9 @@ fn requests_at_the_same_time_ask_once() {
     // While one asks again, the others go on with what there is.
     *slow.open.lock().unwrap() = false;
     slow.memory.set_now(Timestamp(CACHE_MS));
-    let mut third = pin!(supply.get(&slow, "e", CACHE_MS));
+    let mut third = pin!(supply.get(&slow, &STORE, CACHE_MS));
     assert!(third.as_mut().poll(&mut context).is_pending());
-    assert!(poll_once(supply.get(&slow, "e", CACHE_MS)).unwrap().is_ok());
+    assert!(poll_once(supply.get(&slow, &STORE, CACHE_MS)).unwrap().is_ok());
 }
 
 #[test]
@@ -205,9 +207,9 @@ fn a_request_that_is_abandoned_leaves_its_turn_to_others() {
     let supply = Supply::default();
     {
         let mut context = Context::from_waker(Waker::noop());
-        let mut first = pin!(supply.get(&slow, "e", CACHE_MS));
+        let mut first = pin!(supply.get(&slow, &STORE, CACHE_MS));
         assert!(first.as_mut().poll(&mut context).is_pending());
     }
     *slow.open.lock().unwrap() = true;
-    assert!(poll_once(supply.get(&slow, "e", CACHE_MS)).unwrap().is_ok());
+    assert!(poll_once(supply.get(&slow, &STORE, CACHE_MS)).unwrap().is_ok());
 }

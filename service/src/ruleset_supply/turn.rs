@@ -37,8 +37,13 @@ impl<'s> Turn<'s> {
 pub(super) struct Lease<'s>(&'s Supply);
 
 impl Lease<'_> {
-    pub(super) fn finish(self, outcome: Result<Candidate, String>, now: Timestamp) -> Result<Supplied, Unsupplied> {
-        self.0.finish(outcome, now)
+    pub(super) fn finish(
+        self,
+        outcome: Result<Candidate, String>,
+        now: Timestamp,
+        random: u64,
+    ) -> Result<Supplied, Unsupplied> {
+        self.0.finish(outcome, now, random)
     }
 }
 

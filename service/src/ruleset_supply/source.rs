@@ -1,0 +1,136 @@
+//! Rulesets from other servers, over HTTP: a config CDN, an object store, another Jackstaff, any server of files.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, StatusCode, header};
+use serde::Deserialize;
+
+use crate::platform::Platform;
+
+/// Sources of one ruleset: each further one is a fallback for those before, and nobody has many.
+pub const MAX_SOURCES: usize = 8;
+
+/// A server in the same region answers in a few milliseconds and one at the other end of the world in half a second; what takes longer
+/// hangs.
+const DEFAULT_LIMIT_MS: u32 = 5_000;
+
+/// As long as a proxy may keep a call open that nobody waits for.
+const MAX_LIMIT_MS: u32 = 60_000;
+
+/// One place where the ruleset is to be had.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The server, as the platform calls it: a cluster of Envoy's, a backend of Fastly's, the beginning of a URL on Spin.
+    pub origin: String,
+    /// The `host` header.
+    pub authority: String,
+    /// The path with its query.
+    pub path: String,
+    /// The `authorization` header, where the server wants one. Secret.
+    #[serde(default)]
+    pub authorization: Option<String>,
+    /// Milliseconds after which the server counts as down.
+    #[serde(default = "default_limit_ms")]
+    pub limit_ms: u32,
+    /// The environment whose ruleset this is; every one when absent. The filter has one only.
+    #[serde(default)]
+    pub environment: Option<String>,
+}
+
+const fn default_limit_ms() -> u32 {
+    DEFAULT_LIMIT_MS
+}
+
+/// Without what may be secret.
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("origin", &self.origin).finish_non_exhaustive()
+    }
+}
+
+/// What a server said of the version that it gave, to be asked whether it has another.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Validators {
+    /// The source: another one's mean nothing to it.
+    pub(super) source: usize,
+    pub(super) etag: Option<HeaderValue>,
+    pub(super) last_modified: Option<HeaderValue>,
+}
+
+/// What a server has.
+#[derive(Debug)]
+pub(super) enum Fetched {
+    /// What it gave the last time.
+    Same,
+    Bytes(Bytes, Validators),
+}
+
+impl Source {
+    /// What is wrong with it and what to do: the member's name first.
+    ///
+    /// # Errors
+    /// That.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let visible = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !visible(&self.origin) {
+            return Err(("origin", "is no name of a server: it has neither spaces nor other than ASCII".to_owned()));
+        }
+        if !visible(&self.authority) {
+            return Err(("authority", "is no `host` header, such as `flags.example.com`".to_owned()));
+        }
+        if !visible(&self.path) || !self.path.starts_with('/') {
+            return Err(("path", "is no path: it begins with `/` and is percent-encoded".to_owned()));
+        }
+        if self.authorization.as_ref().is_some_and(|text| HeaderValue::from_str(text).is_err()) {
+            return Err(("authorization", "is no value of a header".to_owned()));
+        }
+        if !(1..=MAX_LIMIT_MS).contains(&self.limit_ms) {
+            return Err(("limit_ms", format!("takes 1 to {MAX_LIMIT_MS} milliseconds")));
+        }
+        Ok(())
+    }
+
+    /// Asks the server, which is the one with the number `nth`, for what it has.
+    ///
+    /// # Errors
+    /// Where it gives nothing that could be a ruleset, in a sentence for operators. Never holds the path, which may be secret.
+    pub(super) async fn fetch(
+        &self,
+        platform: &impl Platform,
+        nth: usize,
+        known: Option<&Validators>,
+    ) -> Result<Fetched, String> {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = self.path.parse().map_err(|_| "its path is no path".to_owned())?;
+        let headers = request.headers_mut();
+        let mut add = |name, value: Option<HeaderValue>| value.map(|value| headers.insert(name, value));
+        add(header::HOST, HeaderValue::from_str(&self.authority).ok());
+        // What is compressed would have to be unpacked here.
+        add(header::ACCEPT_ENCODING, Some(HeaderValue::from_static("identity")));
+        add(header::AUTHORIZATION, self.authorization.as_deref().and_then(|text| HeaderValue::from_str(text).ok()));
+        if let Some(known) = known.filter(|known| known.source == nth) {
+            add(header::IF_NONE_MATCH, known.etag.clone());
+            add(header::IF_MODIFIED_SINCE, known.last_modified.clone());
+        }
+        let response = platform.fetch(&self.origin, request, self.limit_ms).await.map_err(|error| error.to_string())?;
+        let (head, body) = response.into_parts();
+        match head.status {
+            StatusCode::NOT_MODIFIED => return Ok(Fetched::Same),
+            StatusCode::OK => {}
+            other => return Err(format!("it answered {other}")),
+        }
+        if let Some(encoding) = head.headers.get(header::CONTENT_ENCODING)
+            && encoding != "identity"
+        {
+            return Err(format!(
+                "it answered in the encoding {encoding:?} and was asked for none: have it honour `accept-encoding: identity`"
+            ));
+        }
+        let get = |name| head.headers.get(name).cloned();
+        let validators = Validators { source: nth, etag: get(header::ETAG), last_modified: get(header::LAST_MODIFIED) };
+        Ok(Fetched::Bytes(body, validators))
+    }
+}
