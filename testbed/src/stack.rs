@@ -23,6 +23,9 @@ const ENVIRONMENT: &str = "demo";
 /// The demo's server key. It opens nothing but the demo.
 const SERVER_KEY: &str = "dvc_server_demo";
 
+/// The machine that tries this out may be busy with building: the demo waits longer for stored attributes than the usual 20 ms.
+const USER_DATA: &str = r#"{"read_limit_ms":500}"#;
+
 /// Where the filter serves the API.
 const API_PREFIX: &str = "/flags";
 
@@ -76,6 +79,7 @@ pub fn up(options: &Options) -> Result<()> {
     let deployment = |port: u16| ApiDeployment {
         rulesets: [(ENVIRONMENT.to_owned(), ruleset.clone())].into(),
         keys: demo_keys(),
+        user_data: USER_DATA.to_owned(),
         listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         ..ApiDeployment::default()
     };
@@ -184,10 +188,12 @@ fn print_addresses(spin: &ApiHost, fastly: Option<&ApiHost>, proxy: &Proxy) -> R
     }
     let api = |address: SocketAddr| {
         format!(
-            "curl -s http://{address}/v1/variables/platinum -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"user_id\":\"ada\",\"customData\":{{\"stars\":120}}}}'"
+            "curl -s -X PATCH http://{address}/v1/edgedb/ada -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"customData\":{{\"stars\":120}}}}'\n  \
+             curl -s 'http://{address}/v1/variables/platinum?enableEdgeDB=true' -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"user_id\":\"ada\"}}'"
         )
     };
     writeln!(out, "\nTry:\n\n  curl -s http://{}/ -H 'x-user-id: ada' -H 'x-stars: 120'", proxy.address())?;
+    writeln!(out, "\nTell an edge once what is known about a user, and decide on it with nothing but the id:")?;
     for address in [spin.address(), fastly.and_then(ApiHost::address)].into_iter().flatten() {
         writeln!(out, "\n  {}", api(address))?;
     }

@@ -68,12 +68,18 @@ fn the_printed_commands_work_and_a_signal_stops_everything() {
     let mut running = Running(child);
     let text = printed(&mut running.0);
     let commands = commands(&text);
-    assert_eq!(commands.len(), 3, "{text}");
+    assert_eq!(commands.len(), 5, "{text}");
     let seen = shell(&commands[0]);
     assert!(seen.contains("x-flags-status") && seen.contains("platinum"), "{seen}");
-    for api in &commands[1..] {
-        let answer = shell(api);
-        assert!(answer.contains(r#""key":"platinum""#) && answer.contains(r#""value":true"#), "{api}: {answer}");
+    for [tell, ask] in commands[1..].as_chunks().0 {
+        let platinum = |value| {
+            let answer = shell(ask);
+            let expected = format!(r#""value":{value}"#);
+            assert!(answer.contains(r#""key":"platinum""#) && answer.contains(&expected), "{ask}: {answer}");
+        };
+        platinum(false);
+        assert!(shell(tell).contains("Successfully stored"), "{tell}");
+        platinum(true);
     }
     let id = running.0.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());

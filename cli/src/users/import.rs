@@ -1,7 +1,7 @@
 //! `jackstaff users import`: many users from a file.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, IsTerminal as _, Write as _};
+use std::io::{self, BufRead, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -14,6 +14,7 @@ use super::Target;
 use super::client::Client;
 use super::line::{Line, Lines};
 use super::pace::Pace;
+use super::progress::Progress;
 use super::state::{self, State};
 use crate::input::name;
 use crate::report::plural;
@@ -21,10 +22,8 @@ use crate::report::plural;
 /// Of a file with many mistakes the first are shown.
 const SHOWN_MISTAKES: u64 = 10;
 
-/// How often the state is written, and progress is shown on a terminal.
+/// How often the state is written.
 const OFTEN: Duration = Duration::from_secs(1);
-/// How often progress is shown where lines stay.
-const SELDOM: Duration = Duration::from_secs(10);
 
 /// Import users from a file with a JSON object on each line (NDJSON)
 ///
@@ -32,16 +31,18 @@ const SELDOM: Duration = Duration::from_secs(10);
 /// whole file is looked through before anything is sent. Users are sent one after another, in order, so that the last line about a user wins.
 #[derive(Args)]
 #[command(after_help = "\
-An import that is interrupted, by Ctrl-C or by a host that fails, leaves FILE.jackstaff-import behind; the same command with --resume goes on
-from there. At most the last second's lines are sent again, which changes nothing. A host that answers 429 or 5xx is waited for: as long as its
-Retry-After says, else some 15 seconds in all.
+An import that is interrupted, by Ctrl-C or by a host that fails, leaves
+FILE.jackstaff-import behind, and the same command with --resume goes on from there. At
+most the last second's lines are sent again, with the same values.
 
-Akamai takes 50 writes a second for an application, and a new user takes two: --rate 25 is safe there.
+A host that answers 429 or 5xx is waited for: as long as its Retry-After says, else some
+15 seconds in all. Akamai takes 50 writes a second for an application, and a new user
+takes two of them: --rate 25 is safe there.
 
 Examples:
   jackstaff users import users.ndjson --host https://flags.example.com
   jackstaff users import users.ndjson --host https://flags.example.com --resume
-  jackstaff users import users.ndjson --host https://flags.example.com --check     # look through the file, send nothing
+  jackstaff users import users.ndjson --host https://flags.example.com --check
   zcat users.ndjson.gz | jackstaff users import - --host https://flags.example.com --rate 20")]
 pub struct Import {
     /// The file; `-` is the standard input, which can be neither looked through before nor resumed
@@ -203,7 +204,7 @@ impl Import {
                 save(&state)?;
                 saved = Some(Instant::now());
             }
-            progress.show(&count, total);
+            progress.show(count.sent + count.refused, total);
         }
         progress.end();
         Ok(count)
@@ -256,48 +257,4 @@ fn hex(digest: Sha256) -> String {
 
 fn plural_u64(n: u64, word: &str) -> String {
     plural(usize::try_from(n).unwrap_or(usize::MAX), word)
-}
-
-/// Says how far it is.
-struct Progress {
-    began: Instant,
-    shown: Instant,
-    terminal: bool,
-    written: bool,
-}
-
-impl Progress {
-    fn new() -> Self {
-        let now = Instant::now();
-        Self { began: now, shown: now, terminal: io::stderr().is_terminal(), written: false }
-    }
-
-    fn show(&mut self, count: &Count, total: Option<u64>) {
-        if self.shown.elapsed() < if self.terminal { OFTEN } else { SELDOM } {
-            return;
-        }
-        self.shown = Instant::now();
-        let done = count.sent + count.refused;
-        let rate = done as f64 / self.began.elapsed().as_secs_f64();
-        let of = match total {
-            Some(total) => {
-                let left = total.saturating_sub(done) as f64 / rate.max(0.1);
-                format!(" of {total}, {rate:.0} a second, about {left:.0} s left")
-            }
-            None => format!(", {rate:.0} a second"),
-        };
-        if self.terminal {
-            eprint!("\r\x1b[K{done}{of}");
-            self.written = true;
-        } else {
-            eprintln!("{done}{of}");
-        }
-    }
-
-    /// Leaves the line that was written over and over.
-    fn end(&mut self) {
-        if std::mem::take(&mut self.written) {
-            eprintln!();
-        }
-    }
 }

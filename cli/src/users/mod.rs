@@ -4,6 +4,7 @@ mod client;
 mod import;
 mod line;
 mod pace;
+mod progress;
 mod state;
 
 use std::io::{self, Read as _, Write as _};
@@ -31,13 +32,14 @@ const MAX_ATTRIBUTE_BYTES: u64 = jackstaff_service::MAX_BODY_BYTES as u64;
 /// {"$jackstaff":{"userData":true}} in OFREP's context.
 #[derive(Args)]
 #[command(after_help = "\
-The key is that of a server or an admin. It is read from JACKSTAFF_KEY or --key-file and never from the command line, which others can see.
+The key is that of a server or an admin. It is read from JACKSTAFF_KEY or --key-file, and
+never from the command line, which others can see.
 
 Examples:
   export JACKSTAFF_KEY=dvc_server_demo
   jackstaff users set ada '{\"customData\":{\"stars\":120}}' --host http://127.0.0.1:3000
   jackstaff users get ada --host http://127.0.0.1:3000
-  jackstaff users set ada '{\"customData\":{\"stars\":null}}' --host http://127.0.0.1:3000    # null removes
+  jackstaff users set ada '{\"customData\":{\"stars\":null}}' --host http://127.0.0.1:3000
   jackstaff users import users.ndjson --host https://flags.example.com --key-file key.txt
   jackstaff users delete ada --host http://127.0.0.1:3000")]
 pub struct Users {
