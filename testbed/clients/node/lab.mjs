@@ -21,7 +21,7 @@ async function ask(question) {
 
 /**
  * Has the service run like this, at the same address as before: `auth` (`key` or `open`), `limit` (the setting `rate_limit`), `defaults`
- * (other default variants, by flag), `ruleset` (`flags` or `coffee-shop`), `user_data`. Gives `url`, `key`, `stores`.
+ * (other default variants, by flag), `ruleset` (`flags` or `coffee-shop`), `user_data`. Gives `url` and `key`.
  */
 export const deploy = (deployment = {}) => ask({ deploy: deployment });
 
@@ -45,7 +45,7 @@ export function end() {
 }
 
 /** Waits until `held` gives something true. */
-export async function until(what, held, limitMs = 10_000) {
+export async function until(what, held, limitMs = 20_000) {
   const deadline = Date.now() + limitMs;
   while (!held()) {
     if (Date.now() > deadline) throw new Error(`not within ${limitMs} ms: ${what}`);

@@ -1,6 +1,5 @@
 // OpenFeature's OFREP provider for the web: one request for all flags, then polling with the tag of the last answer.
 import assert from 'node:assert/strict';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ClientProviderEvents, OpenFeature } from '@openfeature/web-sdk';
 import { OFREPWebProvider } from '@openfeature/ofrep-web-provider';
 import { check, deploy, end, evaluations, recorder, takeDown, until } from './lab.mjs';
@@ -134,12 +133,10 @@ await check('a limit of requests while it polls', async () => {
     await until('STALE', () => client.providerStatus === 'STALE');
     const refused = calls.findIndex((call) => call.status === 429);
     assert.equal(calls[refused].retryAfter, '2');
-    await deploy({ defaults: { text: 'bye' } });
-    await sleep(Math.max(0, calls[refused].at + 1_500 - Date.now()));
-    assert.equal(calls.length, refused + 1, 'it asked though it was told to wait');
     assert.equal(client.getStringValue('text', '-'), 'héllo "you" ☕');
+    await deploy({ defaults: { text: 'bye' } });
     await until('the change', () => named(ClientProviderEvents.ConfigurationChanged).length > 0);
-    assert.ok(calls[refused + 1].at - calls[refused].at >= 2_000);
+    assert.ok(calls[refused + 1].at - calls[refused].at >= 2_000, 'it asked though it was told to wait');
     assert.equal(client.getStringValue('text', '-'), 'bye');
   });
 });

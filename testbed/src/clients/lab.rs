@@ -58,8 +58,6 @@ enum Ruleset {
 pub(super) struct Running {
     url: String,
     key: &'static str,
-    /// Whether the host has a store for users' attributes.
-    stores: bool,
 }
 
 /// A host and what runs on it.
@@ -82,7 +80,7 @@ impl Lab {
                 Served::start(self.host, &self.deployment(&wanted)?)?
             }
         };
-        let running = Running { url: served.base_url().to_owned(), key: KEY, stores: !self.host.injects() };
+        let running = Running { url: served.base_url().to_owned(), key: KEY };
         self.running = Some((wanted, served));
         Ok(running)
     }

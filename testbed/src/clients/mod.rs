@@ -31,7 +31,7 @@ pub enum Program {
 
 impl Program {
     /// All programs.
-    pub const ALL: [Self; 3] = [Self::Server, Self::Web, Self::Python];
+    pub const ALL: [Self; 4] = [Self::Server, Self::Web, Self::Python, Self::DevCycle];
 
     /// What it is written in.
     #[must_use]
