@@ -79,9 +79,14 @@ impl Platform for FastlyPlatform {
         std::thread::sleep(Duration::from_millis(ms.into()));
     }
 
-    /// Secrets come from the Secret Store, everything else from the Config Store, which a deployment need not have.
+    /// Secrets come from the Secret Store, everything else from the Config Store, which a deployment need not have. What may hold the key of
+    /// another server comes from where it was put.
     async fn setting(&self, name: &str) -> Result<Option<String>, PlatformError> {
-        if name == config::KEYS || name == config::TEST { secret(name) } else { Ok(public(name)) }
+        match name {
+            config::KEYS | config::TEST => secret(name),
+            config::SOURCES | config::USER_DATA => Ok(secret(name)?.or_else(|| public(name))),
+            _ => Ok(public(name)),
+        }
     }
 
     fn now(&self) -> Timestamp {

@@ -111,7 +111,8 @@ impl<P: Platform> Service<P> {
                 }
             }
         };
-        let origins = Origins { environment, store: true, sources: &config.sources };
-        supply.get(&self.platform, &origins, config.ruleset_cache_ms).await
+        let cache_ms = config.ruleset_cache_ms;
+        let origins = Origins { environment, store: true, sources: &config.sources, cache_ms };
+        supply.get(&self.platform, &origins, cache_ms).await
     }
 }

@@ -19,6 +19,12 @@ pub fn ruleset(environment: &str) -> String {
     format!("ruleset:{environment}")
 }
 
+/// The key under which the last ruleset of `environment` is kept that another server gave.
+#[must_use]
+pub fn kept_ruleset(environment: &str) -> String {
+    format!("kept-ruleset:{environment}")
+}
+
 /// The key under which the stored attributes of the user `id` lie.
 #[must_use]
 pub fn user(namespace: &str, id: &str) -> String {

@@ -8,7 +8,7 @@ use jackstaff_core::{CompileOptions, SharedRuleset, compile, is_snapshot};
 
 use super::hedge::{Attempt, first_good};
 use super::source::{Fetched, Source, Validators};
-use super::{Current, HEDGE_MS};
+use super::{Current, HEDGE_MS, kept};
 use crate::platform::Platform;
 use crate::store_key;
 
@@ -19,6 +19,8 @@ pub(super) enum Candidate {
     Same,
     /// Something else, which may be used.
     New { ruleset: Arc<SharedRuleset>, fingerprint: u64, validators: Option<Validators> },
+    /// The last one that a server gave, from the store; and why no server can be asked now, where that was tried.
+    Kept(Current, Option<String>),
 }
 
 /// Where the ruleset of one environment is to be had, in order of preference.
@@ -28,6 +30,8 @@ pub(crate) struct Origins<'o> {
     pub(crate) environment: &'o str,
     pub(crate) store: bool,
     pub(crate) sources: &'o [Source],
+    /// What was confirmed within so many milliseconds need not be asked for.
+    pub(crate) cache_ms: i64,
 }
 
 /// Asks for the ruleset.
@@ -39,19 +43,66 @@ pub(super) async fn load<P: Platform>(
     origins: &Origins<'_>,
     current: Option<&Current>,
 ) -> Result<Candidate, String> {
-    let mut attempts: Vec<Attempt<'_, Candidate>> = Vec::new();
-    if origins.store {
-        attempts.push(Box::pin(from_store(platform, store_key::ruleset(origins.environment), current)));
+    if !origins.store {
+        return from_servers(platform, origins, current).await;
     }
-    for (nth, source) in origins.sources.iter().enumerate() {
-        if source.environment.as_ref().is_none_or(|environment| environment == origins.environment) {
-            attempts.push(Box::pin(from_server(platform, nth, source, current)));
+    let key = store_key::ruleset(origins.environment);
+    if origins.sources.is_empty() {
+        return from_store(platform, key, current).await;
+    }
+    let attempts: Vec<Attempt<'_, Candidate>> =
+        vec![Box::pin(from_store(platform, key, current)), Box::pin(from_servers_or_kept(platform, origins, current))];
+    first_good(attempts, || platform.pause(HEDGE_MS)).await
+}
+
+/// Asks the servers. An instance that begins looks first at what is kept from the last time that anybody did.
+async fn from_servers_or_kept<P: Platform>(
+    platform: &P,
+    origins: &Origins<'_>,
+    current: Option<&Current>,
+) -> Result<Candidate, String> {
+    let kept = if current.is_none() { kept::read(platform, origins.environment).await } else { None };
+    let now = platform.now();
+    let confirmed = |kept: &Current| now.0.saturating_sub(kept.confirmed.map_or(0, |confirmed| confirmed.0));
+    if let Some(kept) = kept.clone().filter(|kept| (0..origins.cache_ms).contains(&confirmed(kept))) {
+        return Ok(Candidate::Kept(kept, None));
+    }
+    let known = current.cloned().or_else(|| kept.clone());
+    match (from_servers(platform, origins, known.as_ref()).await, kept) {
+        (Ok(Candidate::Same), kept) => {
+            if let Some(current) = known {
+                kept::write(platform, origins.environment, &Current { confirmed: Some(now), ..current }).await;
+            }
+            let confirmed = |kept| Candidate::Kept(Current { confirmed: Some(now), ..kept }, None);
+            Ok(kept.map_or(Candidate::Same, confirmed))
         }
+        (Ok(Candidate::New { ruleset, fingerprint, validators }), _) => {
+            let new = Current { ruleset, fingerprint, validators, confirmed: Some(now) };
+            kept::write(platform, origins.environment, &new).await;
+            let Current { ruleset, fingerprint, validators, .. } = new;
+            Ok(Candidate::New { ruleset, fingerprint, validators })
+        }
+        (Err(error), Some(kept)) => Ok(Candidate::Kept(kept, Some(error))),
+        (other, _) => other,
     }
-    if attempts.len() == 1
-        && let Some(only) = attempts.pop()
-    {
-        return only.await;
+}
+
+async fn from_servers<P: Platform>(
+    platform: &P,
+    origins: &Origins<'_>,
+    current: Option<&Current>,
+) -> Result<Candidate, String> {
+    let of_environment =
+        |source: &Source| source.environment.as_ref().is_none_or(|environment| environment == origins.environment);
+    let attempts: Vec<Attempt<'_, Candidate>> = origins
+        .sources
+        .iter()
+        .enumerate()
+        .filter(|(_, source)| of_environment(source))
+        .map(|(nth, source)| Box::pin(from_server(platform, nth, source, current)) as Attempt<'_, Candidate>)
+        .collect();
+    if attempts.is_empty() {
+        return Err("no source is for it".to_owned());
     }
     first_good(attempts, || platform.pause(HEDGE_MS)).await
 }

@@ -4,6 +4,7 @@
 //! asks while the others go on with what there is.
 
 mod hedge;
+mod kept;
 mod load;
 mod refresh;
 mod source;
@@ -194,6 +195,11 @@ impl Supply {
                         if let Some(current) = &mut state.current {
                             current.confirmed = Some(now);
                         }
+                    }
+                    Candidate::Kept(kept, failure) => {
+                        state.failures = u32::from(failure.is_some());
+                        state.failure = failure;
+                        state.current = Some(kept);
                     }
                     Candidate::New { ruleset, fingerprint, validators } => {
                         state.current = Some(Current { ruleset, fingerprint, validators, confirmed: Some(now) });

@@ -58,20 +58,21 @@ pub enum Fresh {
 /// A lease ends by itself this long after the last source has had its time, in milliseconds: its holder may be gone.
 const LEASE_MARGIN_MS: i64 = 2_000;
 
+/// What is known of a ruleset that servers have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Shared {
+pub(super) struct Shared {
     /// Of what the source gave; 0 where nothing was found yet.
-    fingerprint: u64,
+    pub(super) fingerprint: u64,
     /// When a source last had it.
-    confirmed: i64,
+    pub(super) confirmed: i64,
     /// Attempts in vain since.
-    failures: u32,
+    pub(super) failures: u32,
     /// When the sources are to be asked again.
-    next: i64,
+    pub(super) next: i64,
     /// Until when somebody is asking them, and who.
-    lease: i64,
-    owner: u64,
-    validators: Validators,
+    pub(super) lease: i64,
+    pub(super) owner: u64,
+    pub(super) validators: Validators,
 }
 
 impl<P: Platform + 'static> Refresh<P> {
@@ -136,7 +137,7 @@ impl<P: Platform + 'static> Refresh<P> {
         let current = current.or_else(|| self.current.clone());
         let (platform, sources, environment) = (self.platform.clone(), self.sources.clone(), self.environment.clone());
         self.task = Some(Task::new(async move {
-            let origins = Origins { environment: &environment, store: false, sources: &sources };
+            let origins = Origins { environment: &environment, store: false, sources: &sources, cache_ms: 0 };
             load(&*platform, &origins, current.as_ref()).await
         }));
     }
@@ -150,7 +151,7 @@ impl<P: Platform + 'static> Refresh<P> {
             Ok(candidate) => {
                 shared.failures = 0;
                 shared.confirmed = now;
-                if let Candidate::New { ruleset, fingerprint, validators } = candidate {
+                if let Candidate::New { ruleset, fingerprint, validators, .. } = candidate {
                     if !mirror.set_ruleset(ruleset.bytes()) {
                         return;
                     }
@@ -218,8 +219,17 @@ impl<P: Platform + 'static> Refresh<P> {
 }
 
 impl Shared {
+    /// Lines of the text.
+    const LINES: usize = 9;
+
+    /// Where the text ends in bytes that begin with it and go on behind a line feed.
+    pub(super) fn end(bytes: &[u8]) -> Option<usize> {
+        let feeds = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+        feeds.skip(Self::LINES.saturating_sub(1)).next()
+    }
+
     /// A line for each member.
-    fn to_text(&self) -> Vec<u8> {
+    pub(super) fn to_text(&self) -> Vec<u8> {
         let Self { fingerprint, confirmed, failures, next, lease, owner, validators } = self;
         let text = |value: &Option<HeaderValue>| {
             value.as_ref().and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
@@ -232,7 +242,7 @@ impl Shared {
         .into_bytes()
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
         let mut lines = std::str::from_utf8(text).ok()?.split('\n');
         let mut line = || lines.next();
         Some(Self {

@@ -14,7 +14,7 @@ use jackstaff_core::{CompileOptions, compile};
 
 const CACHE_MS: i64 = 10_000;
 
-const STORE: Origins<'_> = Origins { environment: "e", store: true, sources: &[] };
+const STORE: Origins<'_> = Origins { environment: "e", store: true, sources: &[], cache_ms: CACHE_MS };
 
 fn source(value: bool) -> Vec<u8> {
     format!(
@@ -212,4 +212,43 @@ fn a_request_that_is_abandoned_leaves_its_turn_to_others() {
     }
     *slow.open.lock().unwrap() = true;
     assert!(poll_once(supply.get(&slow, &STORE, CACHE_MS)).unwrap().is_ok());
+}
+
+/// Asks a new instance, whose server answers so.
+fn begin(
+    platform: &MemoryPlatform,
+    at: i64,
+    answer: Result<(u16, Vec<u8>), FetchError>,
+) -> Result<Supplied, Unsupplied> {
+    let sources: Vec<Source> =
+        serde_json::from_str(r#"[{"origin":"o","authority":"a","path":"/","environment":"e"},{"origin":"o","authority":"a","path":"/","environment":"f"}]"#)
+            .unwrap();
+    platform.set_servers(Box::new(move |_, _| {
+        let (status, body) = answer.clone()?;
+        Ok(Response::builder().status(status).header("etag", "\"1\"").body(body.into()).unwrap())
+    }));
+    platform.set_now(Timestamp(at));
+    let origins = Origins { sources: &sources, ..STORE };
+    poll_once(Supply::default().get(platform, &origins, CACHE_MS)).unwrap()
+}
+
+#[test]
+fn what_a_server_gave_is_kept_for_instances_to_come() {
+    let platform = MemoryPlatform::default();
+    assert!(begin(&platform, 0, Err(FetchError::Late)).is_err());
+    assert_eq!(seen(&begin(&platform, 0, Ok((200, source(true)))).unwrap()), (true, Freshness::Fresh, 0));
+    // Within the cache time no server is asked, then it is; where it does not answer, what is kept is as old as it is.
+    assert_eq!(seen(&begin(&platform, 9_999, Err(FetchError::Late)).unwrap()), (true, Freshness::Fresh, 9));
+    assert_eq!(seen(&begin(&platform, 60_000, Err(FetchError::Late)).unwrap()), (true, Freshness::Stale, 60));
+    assert_eq!(seen(&begin(&platform, 60_000, Ok((200, b"{".to_vec()))).unwrap()), (true, Freshness::Stale, 60));
+    assert_eq!(seen(&begin(&platform, 60_000, Ok((304, Vec::new()))).unwrap()), (true, Freshness::Fresh, 0));
+    assert_eq!(seen(&begin(&platform, 65_000, Err(FetchError::Late)).unwrap()), (true, Freshness::Fresh, 5));
+    assert_eq!(seen(&begin(&platform, 80_000, Ok((200, source(false)))).unwrap()), (false, Freshness::Fresh, 0));
+    // The store comes first.
+    platform.put("ruleset:e", source(true));
+    assert_eq!(seen(&begin(&platform, 80_001, Ok((200, source(false)))).unwrap()), (true, Freshness::Fresh, 0));
+    // What is kept and makes no sense is not used.
+    platform.remove("ruleset:e");
+    platform.put("kept-ruleset:e", b"1\n2".to_vec());
+    assert!(begin(&platform, 80_002, Err(FetchError::Late)).is_err());
 }

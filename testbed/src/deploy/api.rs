@@ -48,6 +48,8 @@ pub struct ApiDeployment {
     pub rate_limit: String,
     /// The `user_data` setting, as JSON; empty for none.
     pub user_data: String,
+    /// Servers that have rulesets which the store has not: their addresses and paths, in order of preference.
+    pub sources: Vec<(std::net::SocketAddr, String)>,
     /// What else lies in the store at the start.
     pub stored: BTreeMap<String, Vec<u8>>,
     /// How long a ruleset is used before the store is asked again, in milliseconds; the service's default where there is none.
@@ -92,6 +94,18 @@ impl ApiDeployment {
         rulesets.chain(self.stored.clone()).collect()
     }
 
+    /// The `sources` setting, for a platform that calls the server with this address so.
+    fn sources_setting(&self, origin: impl Fn(std::net::SocketAddr) -> String) -> Option<(String, String)> {
+        let sources: Vec<_> = self
+            .sources
+            .iter()
+            .map(|(address, path)| {
+                json!({"origin": origin(*address), "authority": address.to_string(), "path": path, "limit_ms": 1_000})
+            })
+            .collect();
+        (!sources.is_empty()).then(|| ("sources".to_owned(), serde_json::Value::from(sources).to_string()))
+    }
+
     /// Settings other than the keys, by name.
     #[must_use]
     pub fn settings(&self) -> BTreeMap<String, String> {
@@ -112,6 +126,11 @@ impl ApiDeployment {
         }
         settings
     }
+}
+
+/// What Fastly's service calls a server.
+fn backend(address: std::net::SocketAddr) -> String {
+    format!("server-{}", address.port())
 }
 
 /// A running service.
@@ -138,12 +157,14 @@ impl ApiHost {
                 let component = Component::load(Module::Spin.path()?)?;
                 let mut variables = deployment.settings();
                 variables.insert("keys".to_owned(), deployment.keys_setting());
+                variables.extend(deployment.sources_setting(|address| format!("http://{address}")));
                 // As spin.toml has them.
                 let defaults = [
                     ("test", ""),
                     ("open_environment", ""),
                     ("rate_limit", ""),
                     ("user_data", ""),
+                    ("sources", ""),
                     ("ruleset_cache_ms", "10000"),
                 ];
                 for (name, value) in defaults {
@@ -162,6 +183,11 @@ impl ApiHost {
                         clock: deployment.clock.clone(),
                         faults: deployment.faults.clone(),
                         listen: deployment.listen,
+                        allowed_outbound_hosts: deployment
+                            .sources
+                            .iter()
+                            .map(|(address, _)| format!("http://{address}"))
+                            .collect(),
                         ..SpinOptions::default()
                     },
                 )?;
@@ -172,6 +198,7 @@ impl ApiHost {
                 let named = |map| BTreeMap::from([(FASTLY_STORE.to_owned(), map)]);
                 let mut secrets = BTreeMap::from([("keys".to_owned(), deployment.keys_setting())]);
                 let mut settings = deployment.settings();
+                secrets.extend(deployment.sources_setting(backend));
                 secrets.extend(settings.remove("test").map(|test| ("test".to_owned(), test)));
                 let kv_stores = if deployment.no_store {
                     BTreeMap::new()
@@ -183,6 +210,11 @@ impl ApiHost {
                     secrets: named(secrets),
                     config_stores: named(settings),
                     listen: deployment.listen,
+                    backends: deployment
+                        .sources
+                        .iter()
+                        .map(|(address, _)| (backend(*address), format!("http://{address}/")))
+                        .collect(),
                     ..FastlyOptions::new(Module::Fastly.path()?)
                 })?;
                 let client = Client::new(host.address());
