@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::hosts;
 use jackstaff_testbed::clients::{Program, play};
 use jackstaff_testbed::deploy::Host;
@@ -28,6 +30,19 @@ fn play_on(host: Host) {
         );
         assert!(score.passed >= FEWEST, "{file} on {name}: {score:?}");
         eprintln!("{file} on {name}: {} checks passed", score.passed);
+    }
+}
+
+#[test]
+fn programs_do_what_the_readme_says() {
+    let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let programs =
+        ["node/server.mjs", "node/web.mjs", "python/client.py"].map(|file| read(&format!("clients/{file}"))).concat();
+    let readme = read("../README.md");
+    let lines: Vec<&str> = readme.lines().filter(|line| line.contains("Provider(")).collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    for line in lines {
+        assert!(programs.contains(line), "no program has this line of README.md: {line}");
     }
 }
 

@@ -13,7 +13,9 @@ async function clientOf(options) {
 const { url, key } = await deploy();
 const keyed = { baseUrl: url, headers: [['X-API-Key', key]] };
 
-const client = await clientOf(keyed);
+// README.md has this line.
+await OpenFeature.setProviderAndWait(new OFREPProvider({ baseUrl: url, headers: [['X-API-Key', key]] }));
+const client = OpenFeature.getClient();
 await evaluations('server', (method, row, context) => client[method](row.flag, row.default, context));
 
 await check('a bearer token', async () => {

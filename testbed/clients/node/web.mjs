@@ -34,7 +34,7 @@ async function withClient(options, context, body) {
   }
 }
 
-const { url, key } = await deploy();
+const { url, client_key: key } = await deploy();
 const headers = [['Authorization', `Bearer ${key}`]];
 const keyed = { baseUrl: url, headers };
 const ada = { targetingKey: 'ada' };
@@ -47,6 +47,14 @@ await withClient(keyed, {}, async ({ client, setContext, ready }) => {
     current = JSON.stringify(context);
     return client[method](row.flag, row.default);
   });
+});
+
+await check('as the README has it', async () => {
+  await OpenFeature.setContext({ targetingKey: 'cid' });
+  // README.md has this line.
+  await OpenFeature.setProviderAndWait(new OFREPWebProvider({ baseUrl: url, headers: [['X-API-Key', key]], pollInterval: 30_000 }));
+  assert.equal(OpenFeature.getClient().getStringValue('rollout', '-'), 'c');
+  await OpenFeature.clearProviders();
 });
 
 await check('polling is answered with 304 as long as nothing changes', () =>

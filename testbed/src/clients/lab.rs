@@ -13,8 +13,11 @@ use crate::deploy::{ApiDeployment, Host, Key, Served};
 /// The environment of the ruleset and the key.
 const ENVIRONMENT: &str = "clients";
 
-/// The key that programs call with.
+/// The key that servers call with.
 const KEY: &str = "dvc_server_clients";
+
+/// The key that browsers call with.
+const CLIENT_KEY: &str = "dvc_client_clients";
 
 /// Ports below those that the system gives out by itself (from 32768 on Linux): while the service is down, nobody takes its port.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
@@ -36,7 +39,7 @@ pub(super) struct Wanted {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Auth {
-    /// Whoever asks must show the key.
+    /// Whoever asks must show a key.
     #[default]
     Key,
     /// There is no key, and OFREP is open.
@@ -58,6 +61,7 @@ enum Ruleset {
 pub(super) struct Running {
     url: String,
     key: &'static str,
+    client_key: &'static str,
 }
 
 /// A host and what runs on it.
@@ -80,7 +84,7 @@ impl Lab {
                 Served::start(self.host, &self.deployment(&wanted)?)?
             }
         };
-        let running = Running { url: served.base_url().to_owned(), key: KEY };
+        let running = Running { url: served.base_url().to_owned(), key: KEY, client_key: CLIENT_KEY };
         self.running = Some((wanted, served));
         Ok(running)
     }
@@ -93,11 +97,7 @@ impl Lab {
         let mut deployment = ApiDeployment { listen: Some(self.listen), ..ApiDeployment::default() };
         deployment.rulesets.insert(ENVIRONMENT.to_owned(), wanted.ruleset()?);
         match wanted.auth {
-            Auth::Key => deployment.keys.push(Key {
-                key: KEY.to_owned(),
-                kind: "server".to_owned(),
-                environment: ENVIRONMENT.to_owned(),
-            }),
+            Auth::Key => deployment.keys = vec![key(KEY, "server"), key(CLIENT_KEY, "client")],
             Auth::Open => ENVIRONMENT.clone_into(&mut deployment.open_environment),
         }
         deployment.rate_limit = wanted.limit.as_ref().map(Value::to_string).unwrap_or_default();
@@ -106,6 +106,10 @@ impl Lab {
         }
         Ok(deployment)
     }
+}
+
+fn key(key: &str, kind: &str) -> Key {
+    Key { key: key.to_owned(), kind: kind.to_owned(), environment: ENVIRONMENT.to_owned() }
 }
 
 impl Wanted {
