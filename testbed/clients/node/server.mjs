@@ -28,6 +28,12 @@ await check('a base address that ends in a slash', async () => {
   assert.equal((await client.getBooleanDetails('bool', false)).reason, 'STATIC');
 });
 
+await check('a selector of a flag set', async () => {
+  const client = await clientOf({ baseUrl: url, headers: [['X-API-Key', key], ['Flagd-Selector', 'flagSetId=other']] });
+  assert.equal((await client.getBooleanDetails('elsewhere', false)).reason, 'STATIC');
+  assert.equal((await client.getBooleanDetails('bool', false)).errorCode, 'FLAG_NOT_FOUND');
+});
+
 await check('a context that is refused', async () => {
   const client = await clientOf(keyed);
   const got = await client.getBooleanDetails('bool', false, { targetingKey: 'x'.repeat(1_025) });
