@@ -21,7 +21,7 @@ async function ask(question) {
 
 /**
  * Has the service run like this, at the same address as before: `auth` (`key` or `open`), `limit` (the setting `rate_limit`), `defaults`
- * (other default variants, by flag), `ruleset` (`flags` or `coffee-shop`), `user_data`. Gives `url`, and the keys `key` and `client_key`.
+ * (other default variants, by flag), `ruleset` (`flags`, `coffee-shop`, `none`), `user_data`. Gives `url`, and the keys `key` and `client_key`.
  */
 export const deploy = (deployment = {}) => ask({ deploy: deployment });
 

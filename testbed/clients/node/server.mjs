@@ -73,6 +73,14 @@ await check('a restart with another ruleset', async () => {
   assert.equal(await client.getStringValue('text', '-'), 'bye');
 });
 
+await check('a service that cannot decide', async () => {
+  await deploy({ ruleset: 'none' });
+  const { fetch, calls } = recorder();
+  const client = await clientOf({ ...keyed, fetchImplementation: fetch });
+  const got = await client.getStringDetails('text', '-');
+  assert.deepEqual([got.errorCode, got.value, calls[0].status], ['GENERAL', '-', 503]);
+});
+
 await check('an open environment, without a key', async () => {
   await deploy({ auth: 'open' });
   const client = await clientOf({ baseUrl: url });

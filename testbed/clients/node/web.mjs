@@ -149,6 +149,14 @@ await check('a limit of requests while it polls', async () => {
   });
 });
 
+await check('a service that cannot decide', async () => {
+  await deploy({ ruleset: 'none' });
+  await withClient(keyed, ada, async ({ client, ready, calls }) => {
+    await assert.rejects(ready);
+    assert.deepEqual([calls[0].status, client.providerStatus], [503, 'ERROR']);
+  });
+});
+
 await check('an open environment, without a key', async () => {
   await deploy({ auth: 'open' });
   await withClient({ baseUrl: url }, { targetingKey: 'cid' }, async ({ client, ready }) => {

@@ -112,6 +112,13 @@ def _():
     assert client.get_string_value("text", "-") == "bye"
 
 
+@check("a service that cannot decide")
+def _():
+    deploy(ruleset="none")
+    got = client_of(keyed()).get_string_details("text", "-")
+    assert (got.error_code, got.value) == (ErrorCode.GENERAL, "-"), got
+
+
 @check("an open environment, without a key")
 def _():
     deploy(auth="open")

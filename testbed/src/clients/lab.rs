@@ -54,6 +54,8 @@ enum Ruleset {
     Flags,
     /// `configs/flags/coffee-shop.json`, DevCycle's.
     CoffeeShop,
+    /// There is none: the service cannot decide.
+    None,
 }
 
 /// Where it runs.
@@ -95,7 +97,7 @@ impl Lab {
 
     fn deployment(&self, wanted: &Wanted) -> Result<ApiDeployment> {
         let mut deployment = ApiDeployment { listen: Some(self.listen), ..ApiDeployment::default() };
-        deployment.rulesets.insert(ENVIRONMENT.to_owned(), wanted.ruleset()?);
+        deployment.rulesets.extend(wanted.ruleset()?.map(|ruleset| (ENVIRONMENT.to_owned(), ruleset)));
         match wanted.auth {
             Auth::Key => deployment.keys = vec![key(KEY, "server"), key(CLIENT_KEY, "client")],
             Auth::Open => ENVIRONMENT.clone_into(&mut deployment.open_environment),
@@ -113,17 +115,18 @@ fn key(key: &str, kind: &str) -> Key {
 }
 
 impl Wanted {
-    fn ruleset(&self) -> Result<Vec<u8>> {
+    fn ruleset(&self) -> Result<Option<Vec<u8>>> {
         let path = match self.ruleset {
             Ruleset::Flags => root().join("flags.json"),
             Ruleset::CoffeeShop => root().join("../../configs/flags/coffee-shop.json"),
+            Ruleset::None => return Ok(None),
         };
         let mut text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         for (flag, variant) in &self.defaults {
             text = with_default(&text, flag, variant)
                 .with_context(|| format!("{} has no flag `{flag}` with a default variant", path.display()))?;
         }
-        Ok(text.into_bytes())
+        Ok(Some(text.into_bytes()))
     }
 }
 
@@ -158,11 +161,11 @@ mod tests {
 
     #[test]
     fn another_default_variant_changes_nothing_else() {
-        let flags = Wanted::default().ruleset().unwrap();
+        let flags = Wanted::default().ruleset().unwrap().unwrap();
         let wanted = Wanted { defaults: [("float".to_owned(), "whole".to_owned())].into(), ..Wanted::default() };
         let flags = String::from_utf8(flags).unwrap();
         let expected = flags.replace("\"defaultVariant\": \"half\"", "\"defaultVariant\": \"whole\"");
-        assert!(expected != flags && wanted.ruleset().unwrap() == expected.into_bytes());
+        assert!(expected != flags && wanted.ruleset().unwrap() == Some(expected.into_bytes()));
         let unknown = Wanted { defaults: [("no-such".to_owned(), "on".to_owned())].into(), ..Wanted::default() };
         assert!(unknown.ruleset().is_err());
     }

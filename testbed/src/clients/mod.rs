@@ -1,6 +1,6 @@
 //! Unmodified client libraries, pointed at every host.
 //!
-//! `testbed/clients` has a program for each of them. A program drives: it asks for a deployment, evaluates, and tells what held ([`talk`] is
+//! `testbed/clients` has a program for each of them. A program drives: it asks for a deployment, evaluates, and tells what held (`talk.rs` is
 //! this side of that). Versions are those of the lock files beside the programs.
 
 mod install;
