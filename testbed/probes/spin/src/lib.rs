@@ -45,6 +45,21 @@ async fn serve(request: Request) -> Result<impl IntoResponse, String> {
             let (key, value) = argument.split_once('=').ok_or("key=value?")?;
             format!("{:?}", default_store().await?.set(key, value.as_bytes()).await)
         }
+        "/gets" => {
+            let (store, mut all) = (default_store().await?, String::new());
+            for key in argument.split(',') {
+                let value = store.get(key).await.map_err(|error| format!("{error:?}"))?;
+                all.push_str(&value.map(text).unwrap_or_default());
+            }
+            all
+        }
+        "/append" => {
+            let (key, more) = argument.split_once('=').ok_or("key=text?")?;
+            let store = default_store().await?;
+            let mut value = store.get(key).await.map_err(|error| format!("{error:?}"))?.unwrap_or_default();
+            value.extend_from_slice(more.as_bytes());
+            format!("{:?}", store.set(key, value).await)
+        }
         "/delete" => format!("{:?}", default_store().await?.delete(argument).await),
         "/exists" => format!("{:?}", default_store().await?.exists(argument).await),
         "/keys" => format!("{:?}", default_store().await?.get_keys().await.collect().await),
