@@ -12,7 +12,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use clap::Args;
 use serde_json::{Value, json};
 
-use crate::deploy::{ApiDeployment, ApiHost, FilterDeployment, FilterHost, Host, Key};
+use crate::deploy::{ApiDeployment, ApiHost, FilterDeployment, FilterHost, Host, Key, backend};
 use crate::hosts::envoy::{Envoy, EnvoyOptions};
 use crate::modules::{self, Module};
 use crate::upstream::{Reply, Seen, Upstream};
@@ -23,8 +23,8 @@ const ENVIRONMENT: &str = "demo";
 /// The demo's server key. It opens nothing but the demo.
 const SERVER_KEY: &str = "dvc_server_demo";
 
-/// The machine that tries this out may be busy with building: the demo waits longer for stored attributes than the usual 20 ms.
-const USER_DATA: &str = r#"{"read_limit_ms":500}"#;
+/// What the filter calls the Spin host.
+const SPIN_CLUSTER: &str = "spin";
 
 /// Where the filter serves the API.
 const API_PREFIX: &str = "/flags";
@@ -79,23 +79,40 @@ pub fn up(options: &Options) -> Result<()> {
     let deployment = |port: u16| ApiDeployment {
         rulesets: [(ENVIRONMENT.to_owned(), ruleset.clone())].into(),
         keys: demo_keys(),
-        user_data: USER_DATA.to_owned(),
+        user_data: user_data(None),
         listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, port))),
         ..ApiDeployment::default()
     };
     let spin = ApiHost::start(Host::Spin, &deployment(options.spin_port))?;
     step("starting Viceroy (installed the first time: some minutes)");
-    let fastly = ApiHost::start(Host::Fastly, &deployment(options.fastly_port))
+    let keeper = spin.address().context("the Spin host has no address")?;
+    let shared = ApiDeployment {
+        user_data: user_data(Some(&backend(keeper))),
+        servers: vec![keeper],
+        ..deployment(options.fastly_port)
+    };
+    let fastly = ApiHost::start(Host::Fastly, &shared)
         .inspect_err(|error| eprintln!("    no Fastly here: {error:#}\n    the Spin host serves the same API"))
         .ok();
     step("starting Envoy (installed the first time: some seconds)");
     let upstream = Upstream::start(0)?;
-    let proxy = start_proxy(options, &ruleset, &upstream)?;
+    let proxy = start_proxy(options, &ruleset, &upstream, keeper)?;
 
     print_addresses(&spin, fastly.as_ref(), &proxy)?;
     wait_for_interrupt()?;
     eprintln!("stopping");
     Ok(())
+}
+
+/// The `user_data` setting. Whoever calls the Spin host by a name lets it keep the user data, so that what one is told all know.
+fn user_data(keeper: Option<&str>) -> String {
+    // The machine that tries this out may be busy with building: the demo waits longer for stored attributes than the usual 20 ms.
+    let mut setting = json!({ "read_limit_ms": 500 });
+    if let Some(origin) = keeper {
+        // What is told shows at once: nothing is remembered.
+        setting["remote"] = json!({ "origin": origin, "authority": "spin.local", "key": SERVER_KEY, "cache_s": 0, "missing_cache_s": 0 });
+    }
+    setting.to_string()
 }
 
 fn demo_keys() -> Vec<Key> {
@@ -118,26 +135,30 @@ fn check(ruleset: &[u8]) -> Result<()> {
 }
 
 /// A plugin configuration for trying things out, with the ruleset given. (`configs/envoy/envoy.yaml` is the one to copy.)
-fn plugin(ruleset: &[u8]) -> Value {
+fn plugin(ruleset: &[u8], user_data: &str) -> Result<Value> {
     let ruleset = serde_json::from_slice(ruleset).unwrap_or_else(|_| Value::from(BASE64.encode(ruleset)));
     let keys = ApiDeployment { keys: demo_keys(), ..ApiDeployment::default() }.key_entries();
-    json!({
+    let settings: Value = serde_json::from_str(user_data)?;
+    Ok(json!({
         "ruleset": ruleset,
         "identity": [{ "header": "x-user-id" }, { "cookie": "uid" }, { "anonymous": { "cookie": "jackstaff_id", "secure": false } }],
         "attributes": [{ "header": "x-stars", "name": "stars", "scope": "custom", "type": "number" }],
         "per_flag_headers": { "checkout": "x-flag-checkout" },
         "environment": ENVIRONMENT,
         "api": { "prefix": API_PREFIX, "keys": keys },
-    })
+        "user_data": { "settings": settings },
+    }))
 }
 
-fn start_proxy(options: &Options, ruleset: &[u8], upstream: &Upstream) -> Result<Proxy> {
-    match start_envoy(options, ruleset, upstream) {
+fn start_proxy(options: &Options, ruleset: &[u8], upstream: &Upstream, keeper: SocketAddr) -> Result<Proxy> {
+    match start_envoy(options, ruleset, upstream, keeper) {
         Ok(proxy) => Ok(proxy),
         Err(error) => {
-            eprintln!("    no Envoy here: {error:#}\n    the filter runs on wasmtime instead");
+            eprintln!(
+                "    no Envoy here: {error:#}\n    the filter runs on wasmtime instead, with user data of its own"
+            );
             let deployment = FilterDeployment {
-                plugins: [("demo".to_owned(), plugin(ruleset).to_string())].into(),
+                plugins: [("demo".to_owned(), plugin(ruleset, &user_data(None))?.to_string())].into(),
                 ..FilterDeployment::default()
             };
             let filter = Mutex::new(FilterHost::start(Host::Filter, &deployment)?);
@@ -147,9 +168,10 @@ fn start_proxy(options: &Options, ruleset: &[u8], upstream: &Upstream) -> Result
     }
 }
 
-fn start_envoy(options: &Options, ruleset: &[u8], upstream: &Upstream) -> Result<Proxy> {
-    let mut envoy_options =
-        EnvoyOptions::new(Module::Filter.path()?, upstream.address()).plugin("demo", plugin(ruleset).to_string());
+fn start_envoy(options: &Options, ruleset: &[u8], upstream: &Upstream, keeper: SocketAddr) -> Result<Proxy> {
+    let plugin = plugin(ruleset, &user_data(Some(SPIN_CLUSTER)))?.to_string();
+    let mut envoy_options = EnvoyOptions::new(Module::Filter.path()?, upstream.address()).plugin("demo", plugin);
+    envoy_options.clusters.push((SPIN_CLUSTER.to_owned(), keeper));
     envoy_options.port = options.envoy_port;
     let envoy = Envoy::start(&envoy_options)?;
     let address = envoy.addr("demo")?;
@@ -186,16 +208,28 @@ fn print_addresses(spin: &ApiHost, fastly: Option<&ApiHost>, proxy: &Proxy) -> R
     if let Some(address) = fastly.and_then(ApiHost::address) {
         writeln!(out, "  {:<20} http://{address}", "Fastly (Viceroy)")?;
     }
-    let api = |address: SocketAddr| {
+    let told = |address: SocketAddr, stars: u32| {
         format!(
-            "curl -s -X PATCH http://{address}/v1/edgedb/ada -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"customData\":{{\"stars\":120}}}}'\n  \
-             curl -s 'http://{address}/v1/variables/platinum?enableEdgeDB=true' -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"user_id\":\"ada\"}}'"
+            "curl -s -X PATCH http://{address}/v1/edgedb/ada -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"customData\":{{\"stars\":{stars}}}}}'"
         )
     };
-    writeln!(out, "\nTry:\n\n  curl -s http://{}/ -H 'x-user-id: ada' -H 'x-stars: 120'", proxy.address())?;
-    writeln!(out, "\nTell an edge once what is known about a user, and decide on it with nothing but the id:")?;
-    for address in [spin.address(), fastly.and_then(ApiHost::address)].into_iter().flatten() {
-        writeln!(out, "\n  {}", api(address))?;
+    let asked = |address: SocketAddr| {
+        format!(
+            "curl -s 'http://{address}/v1/variables/platinum?enableEdgeDB=true' -H 'Authorization: {SERVER_KEY}' \\\n    -d '{{\"user_id\":\"ada\"}}'"
+        )
+    };
+    let edges: Vec<SocketAddr> = [spin.address(), fastly.and_then(ApiHost::address)].into_iter().flatten().collect();
+    writeln!(out, "\nWhat an application behind Envoy sees of ada, who shows 120 stars, and of ada alone:\n")?;
+    writeln!(out, "  curl -s http://{}/ -H 'x-user-id: ada' -H 'x-stars: 120'", proxy.address())?;
+    writeln!(out, "  curl -s http://{}/ -H 'x-user-id: ada'", proxy.address())?;
+    for (address, stars) in edges.iter().zip([120, 7]) {
+        let changed = if stars == 120 { "a platinum guest" } else { "no more one" };
+        writeln!(out, "\nTell one edge that ada has {stars} stars, and she is {changed} at all of them:\n")?;
+        writeln!(out, "  {}", told(*address, stars))?;
+        for address in &edges {
+            writeln!(out, "  {}", asked(*address))?;
+        }
+        writeln!(out, "  curl -s http://{}/ -H 'x-user-id: ada'", proxy.address())?;
     }
     writeln!(out, "\nCtrl-C stops everything.")?;
     out.flush()?;

@@ -68,18 +68,24 @@ fn the_printed_commands_work_and_a_signal_stops_everything() {
     let mut running = Running(child);
     let text = printed(&mut running.0);
     let commands = commands(&text);
-    assert_eq!(commands.len(), 5, "{text}");
-    let seen = shell(&commands[0]);
-    assert!(seen.contains("x-flags-status") && seen.contains("platinum"), "{seen}");
-    for [tell, ask] in commands[1..].as_chunks().0 {
-        let platinum = |value| {
-            let answer = shell(ask);
-            let expected = format!(r#""value":{value}"#);
-            assert!(answer.contains(r#""key":"platinum""#) && answer.contains(&expected), "{ask}: {answer}");
+    assert_eq!(commands.len(), 10, "{text}");
+    let platinum = |command: &str, value: bool| {
+        let answer = shell(command);
+        // Of the API, and of the application behind Envoy, where `?0` is false.
+        let behind_envoy = !answer.contains(r#""key":"platinum""#);
+        assert_eq!(behind_envoy, answer.contains("x-flags-status"), "{command}: {answer}");
+        let expected = match (behind_envoy, value) {
+            (false, value) => format!(r#""value":{value}"#),
+            (true, true) => "platinum,".to_owned(),
+            (true, false) => "platinum=?0".to_owned(),
         };
-        platinum(false);
-        assert!(shell(tell).contains("Successfully stored"), "{tell}");
-        platinum(true);
+        assert!(answer.contains(&expected), "{command}: {answer}");
+    };
+    platinum(&commands[0], true);
+    platinum(&commands[1], false);
+    for (group, value) in commands[2..].chunks(4).zip([true, false]) {
+        assert!(shell(&group[0]).contains("Successfully stored"), "{}", group[0]);
+        group[1..].iter().for_each(|command| platinum(command, value));
     }
     let id = running.0.id().to_string();
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());

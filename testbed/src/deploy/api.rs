@@ -50,6 +50,8 @@ pub struct ApiDeployment {
     pub user_data: String,
     /// Servers that have rulesets which the store has not: their addresses and paths, in order of preference.
     pub sources: Vec<(std::net::SocketAddr, String)>,
+    /// Further servers that it may call.
+    pub servers: Vec<std::net::SocketAddr>,
     /// What else lies in the store at the start.
     pub stored: BTreeMap<String, Vec<u8>>,
     /// How long a ruleset is used before the store is asked again, in milliseconds; the service's default where there is none.
@@ -94,6 +96,11 @@ impl ApiDeployment {
         rulesets.chain(self.stored.clone()).collect()
     }
 
+    /// All servers that it may call.
+    fn called(&self) -> impl Iterator<Item = std::net::SocketAddr> {
+        self.sources.iter().map(|(address, _)| *address).chain(self.servers.iter().copied())
+    }
+
     /// The `sources` setting, for a platform that calls the server with this address so.
     fn sources_setting(&self, origin: impl Fn(std::net::SocketAddr) -> String) -> Option<(String, String)> {
         let sources: Vec<_> = self
@@ -129,7 +136,7 @@ impl ApiDeployment {
 }
 
 /// What Fastly's service calls a server.
-fn backend(address: std::net::SocketAddr) -> String {
+pub(crate) fn backend(address: std::net::SocketAddr) -> String {
     format!("server-{}", address.port())
 }
 
@@ -184,9 +191,8 @@ impl ApiHost {
                         faults: deployment.faults.clone(),
                         listen: deployment.listen,
                         allowed_outbound_hosts: deployment
-                            .sources
-                            .iter()
-                            .map(|(address, _)| format!("http://{address}"))
+                            .called()
+                            .map(|address| format!("http://{address}"))
                             .collect(),
                         ..SpinOptions::default()
                     },
@@ -211,9 +217,8 @@ impl ApiHost {
                     config_stores: named(settings),
                     listen: deployment.listen,
                     backends: deployment
-                        .sources
-                        .iter()
-                        .map(|(address, _)| (backend(*address), format!("http://{address}/")))
+                        .called()
+                        .map(|address| (backend(address), format!("http://{address}/")))
                         .collect(),
                     ..FastlyOptions::new(Module::Fastly.path()?)
                 })?;

@@ -9,6 +9,7 @@ mod store;
 
 use anyhow::{Result, bail};
 
+pub(crate) use api::backend;
 pub use api::{ApiDeployment, ApiHost, Key};
 pub use filter::{FilterDeployment, FilterHost, Passed};
 pub use served::Served;
