@@ -224,8 +224,8 @@ impl Shared {
 
     /// Where the text ends in bytes that begin with it and go on behind a line feed.
     pub(super) fn end(bytes: &[u8]) -> Option<usize> {
-        let feeds = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
-        feeds.skip(Self::LINES.saturating_sub(1)).next()
+        let mut feeds = bytes.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at);
+        feeds.nth(Self::LINES.saturating_sub(1))
     }
 
     /// A line for each member.
