@@ -5,8 +5,7 @@
 //! store.
 //!
 //! Seeding has the same trouble: one that is held up between looking and writing empties a list in use. So a list is first said to be
-//! seeded, and opened only after a time in which every other seeder has written. Without that, five of a hundred PATCHes to a new user in a new
-//! store were lost on a machine with more to do than it could (`testbed/tests/user_data.rs`). Who is held up for longer than `SEEDING` or
+//! seeded, and opened only after a time in which every other seeder has written (`docs/decisions/0003-one-document-per-user.md`). Who is held up for longer than `SEEDING` or
 //! `CLAIM_MS` at the wrong moment can still overwrite another.
 
 use std::fmt::Write as _;

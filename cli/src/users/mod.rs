@@ -66,7 +66,7 @@ struct Target {
     key_file: Option<PathBuf>,
 }
 
-/// Print what is stored about a user, as JSON
+/// Print what is stored about a user, as a line that `import` takes
 #[derive(Args)]
 struct Get {
     /// The user's id: any text of up to 1,024 bytes
@@ -106,9 +106,10 @@ impl Users {
         match &self.command {
             Command::Get(get) => {
                 let stored = get.target.client()?.get(&get.user).map_err(explained)?;
-                let stored: serde_json::Value =
-                    serde_json::from_str(&stored).context("the host answered something that is not JSON")?;
-                writeln!(io::stdout().lock(), "{}", serde_json::to_string_pretty(&stored)?)?;
+                // As it came: a line that `import` takes, with every number as it is written.
+                serde_json::from_str::<serde::de::IgnoredAny>(&stored)
+                    .context("the host answered something that is not JSON: is this address a Jackstaff?")?;
+                writeln!(io::stdout().lock(), "{stored}")?;
             }
             Command::Set(set) => {
                 let attributes = set.attributes()?;

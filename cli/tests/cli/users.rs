@@ -51,7 +51,12 @@ fn get_set_and_delete_say_what_the_host_said() {
         _ => stored(),
     });
     let run = users(&host, &["get", "a/b ü"]);
-    assert_eq!((run.code, run.stdout.contains("\"user_id\": \"ada\"")), (0, true), "{}", run.stderr);
+    assert_eq!(
+        (run.code, run.stdout.as_str()),
+        (0, "{\"user_id\":\"ada\",\"customData\":{\"stars\":1.50}}\n"),
+        "{}",
+        run.stderr
+    );
     let run = users(&host, &["set", "..", r#"{"customData":{"stars":120,"plan":null}}"#]);
     assert_eq!((run.code, run.stdout.as_str()), (0, "..: Successfully stored the user data\n"), "{}", run.stderr);
     let run = users(&host, &["delete", "ada", "bob"]);

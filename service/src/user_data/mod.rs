@@ -2,6 +2,7 @@
 //!
 //! Each user has one document under one key, so a decision reads once. A change is a JSON Merge Patch, written back only if nobody else
 //! wrote meanwhile, and tried again if somebody did. What cannot be read as a document is never overwritten: a change moves it aside.
+//! Why it is one document: `docs/decisions/0003-one-document-per-user.md`.
 
 mod change;
 mod document;

@@ -9,15 +9,14 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::Host;
+use super::native::Native;
+use super::sidecar::Sidecar;
+use super::store::{SPIN_STORE, StoreState};
 use crate::clock::Clock;
 use crate::hosts::fastly::{FastlyHost, FastlyOptions};
 use crate::hosts::spin::{Component, Faults, SpinHost, SpinOptions};
 use crate::http_client::{Client, Request, Response};
 use crate::modules::Module;
-
-use super::native::Native;
-use super::sidecar::Sidecar;
-use super::store::{SPIN_STORE, StoreState};
 
 /// The name of the stores on Fastly.
 const FASTLY_STORE: &str = "jackstaff";
