@@ -14,7 +14,9 @@
 )]
 
 mod calls;
+mod events;
 mod host;
+mod metrics;
 mod platform;
 mod refresh;
 mod request;

@@ -11,7 +11,7 @@ use jackstaff_service::MAX_BODY_BYTES;
 use jackstaff_service::executor::Task;
 use jackstaff_service::filter_users::FilterUsers;
 use jackstaff_service::identity::Surroundings;
-use jackstaff_service::injector::Exchange;
+use jackstaff_service::injector::{Exchange, ResponseHeaders};
 use jackstaff_service::user_data::Recalled;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, BufferType, MapType};
@@ -29,8 +29,8 @@ pub(crate) struct Request {
 
 /// What becomes of the request.
 enum Stage {
-    /// It goes to the application. For the response: the cookie of a new anonymous user.
-    Application(Option<String>),
+    /// It goes to the application. The response gets these headers.
+    Application(ResponseHeaders),
     /// It goes to the application when it is known what is stored about the user.
     Recalling(HeaderMap, Task<Recalled<()>>),
     /// It is for the API, and its body is still to come.
@@ -43,7 +43,7 @@ enum Stage {
 
 impl Request {
     pub(crate) const fn new(plugin: Option<Rc<Plugin>>) -> Self {
-        Self { plugin, stage: Stage::Application(None) }
+        Self { plugin, stage: Stage::Application(ResponseHeaders::new()) }
     }
 
     /// Begins to answer a request to the API whose body has come, or as much of it as is read.
@@ -80,7 +80,7 @@ impl Request {
 
     /// Puts the flags into the request, or begins to wait for what is stored about the user.
     fn inject(&mut self, map: HeaderMap, recall: Recall) -> Action {
-        self.stage = Stage::Application(None);
+        self.stage = Stage::Application(ResponseHeaders::new());
         let Some(plugin) = &self.plugin else { return Action::Continue };
         // A worker runs one callback at a time, so nobody else has it.
         let Ok(mut injector) = plugin.injector.try_borrow_mut() else { return Action::Continue };
@@ -95,8 +95,9 @@ impl Request {
                 self.stage = Stage::Recalling(map, task);
                 Action::Pause
             }
-            (cookie, _) => {
-                self.stage = Stage::Application(if let Poll::Ready(cookie) = cookie { cookie } else { None });
+            (headers, _) => {
+                let headers = if let Poll::Ready(headers) = headers { headers } else { ResponseHeaders::new() };
+                self.stage = Stage::Application(headers);
                 Action::Continue
             }
         }
@@ -167,10 +168,10 @@ impl HttpContext for Request {
     }
 
     fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
-        if let Stage::Application(cookie) = &mut self.stage
-            && let Some(cookie) = cookie.take()
-        {
-            host::add(MapType::HttpResponseHeaders, "set-cookie", cookie.as_bytes());
+        if let Stage::Application(headers) = &mut self.stage {
+            for (name, value) in std::mem::take(headers) {
+                host::add(MapType::HttpResponseHeaders, &name, value.as_bytes());
+            }
         }
         Action::Continue
     }
@@ -226,6 +227,10 @@ impl Exchange for Envoy<'_> {
                 Poll::Pending
             }
         }
+    }
+
+    fn note(&mut self, flags: &str) {
+        host::note("jackstaff_flags", flags);
     }
 
     fn remove(&mut self, name: &[u8]) {

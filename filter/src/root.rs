@@ -7,12 +7,14 @@ use std::sync::Arc;
 use jackstaff_service::filter_api::FilterApi;
 use jackstaff_service::filter_config::{ConfigError, FilterConfig, Without};
 use jackstaff_service::filter_users::FilterUsers;
-use jackstaff_service::injector::Injector;
+use jackstaff_service::injector::{Count, Injector};
 use jackstaff_service::ruleset_supply::{Fresh, Refresh, Supply};
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{ContextType, LogLevel};
 
+use crate::events::Events;
 use crate::host;
+use crate::metrics::Metrics;
 use crate::platform::EnvoyPlatform;
 use crate::refresh::SharedMirror;
 use crate::request::Request;
@@ -31,14 +33,23 @@ pub(crate) struct Plugin {
     pub(crate) refuses: bool,
 }
 
+/// What a configuration does between requests.
+struct Chores {
+    sources: Option<Sources>,
+    metrics: Option<Metrics>,
+    events: Option<Events>,
+}
+
 /// How a configuration keeps its ruleset current.
 struct Sources {
     refresh: Refresh<EnvoyPlatform>,
     mirror: SharedMirror,
+    /// Failures that metrics have been told of.
+    failures: u64,
 }
 
 impl Plugin {
-    fn new(config: &[u8]) -> Result<(Self, Option<Sources>, Vec<String>), Vec<ConfigError>> {
+    fn new(config: &[u8]) -> Result<(Self, Chores, Vec<String>), Vec<ConfigError>> {
         let config = FilterConfig::parse(config)?;
         let (injector, notices) = Injector::new(&config)?;
         let supply = Arc::new(injector.ruleset().map_or_else(Supply::default, Supply::given));
@@ -55,10 +66,14 @@ impl Plugin {
                 supply.clone(),
             ),
             mirror: SharedMirror::new(&config.sources),
+            failures: 0,
         });
+        let environment = config.environment.clone().unwrap_or_default();
+        let events = config.events.clone().map(|events| Events::new(events, environment));
+        let chores = Chores { sources, metrics: config.metrics.then(Metrics::default), events };
         let api = FilterApi::new(&config, supply, platform.clone())?;
         let refuses = config.refresh.without == Without::Unavailable;
-        Ok((Self { injector: RefCell::new(injector), api, users, platform, refuses }, sources, notices))
+        Ok((Self { injector: RefCell::new(injector), api, users, platform, refuses }, chores, notices))
     }
 }
 
@@ -70,23 +85,80 @@ const TICK_MS: u32 = 400;
 #[derive(Default)]
 pub(crate) struct Root {
     plugin: Option<Rc<Plugin>>,
-    sources: Option<Sources>,
+    chores: Option<Chores>,
 }
 
-impl Root {
-    /// Has the requests to come decided on what `fresh` says.
-    fn adopt(plugin: &Plugin, fresh: Fresh) {
+impl Chores {
+    /// Whether there is anything to do.
+    const fn any(&self) -> bool {
+        self.sources.is_some() || self.metrics.is_some() || self.events.is_some()
+    }
+
+    /// Takes what other workers have found, and asks nobody.
+    fn begin(&mut self, plugin: &Plugin) {
+        if let Some(Sources { refresh, mirror, .. }) = &mut self.sources {
+            let fresh = refresh.begin(mirror);
+            self.adopt(plugin, fresh);
+        } else if let (Some(metrics), Ok(injector)) = (&mut self.metrics, plugin.injector.try_borrow())
+            && let Some(ruleset) = injector.ruleset()
+        {
+            metrics.inline(ruleset.get());
+        }
+    }
+
+    fn go_on(&mut self, plugin: &Plugin) {
+        self.count(plugin);
+        if let Some(Sources { refresh, mirror, failures }) = &mut self.sources {
+            let fresh = refresh.go_on(mirror);
+            let seen = refresh.failures();
+            if let Some(metrics) = &mut self.metrics {
+                metrics.source_failures(seen.saturating_sub(*failures));
+            }
+            *failures = seen;
+            self.adopt(plugin, fresh);
+        }
+        if let Some(events) = &mut self.events {
+            events.go_on(&plugin.platform);
+            let (sent, failed, dropped) = events.told();
+            if let Some(metrics) = &mut self.metrics {
+                metrics.events(sent, failed, dropped);
+            }
+        }
+    }
+
+    /// Takes over what requests counted.
+    fn count(&mut self, plugin: &Plugin) {
+        let Self { metrics, events, .. } = self;
         // No request is at work while the root is.
+        if let Ok(mut injector) = plugin.injector.try_borrow_mut() {
+            injector.count(&mut |count: Count<'_>| {
+                if let Some(metrics) = metrics {
+                    metrics.count(&count);
+                }
+                if let Some(events) = events {
+                    events.count(&count, &plugin.platform);
+                }
+            });
+        }
+    }
+
+    /// Has the requests to come decided on what `fresh` says.
+    fn adopt(&mut self, plugin: &Plugin, fresh: Fresh) {
+        if let Some(metrics) = &mut self.metrics {
+            metrics.ruleset(&fresh);
+        }
         if let Ok(mut injector) = plugin.injector.try_borrow_mut() {
             for notice in injector.refresh(fresh) {
                 host::log(LogLevel::Warn, &format!("jackstaff: {notice}"));
             }
         }
     }
+}
 
-    fn refresh(&mut self) {
-        if let (Some(plugin), Some(Sources { refresh, mirror })) = (&self.plugin, &mut self.sources) {
-            Self::adopt(plugin, refresh.go_on(mirror));
+impl Root {
+    fn go_on(&mut self) {
+        if let (Some(plugin), Some(chores)) = (&self.plugin, &mut self.chores) {
+            chores.go_on(plugin);
         }
     }
 }
@@ -96,7 +168,7 @@ impl Context for Root {
         if let Some(plugin) = &self.plugin {
             plugin.platform.calls().answered(token, body_size);
         }
-        self.refresh();
+        self.go_on();
     }
 }
 
@@ -107,10 +179,10 @@ impl RootContext for Root {
             return false;
         };
         match Plugin::new(&config) {
-            Ok((plugin, mut sources, notices)) => {
-                // What other workers have found already. Asking waits for the first tick: this may only be a check of the configuration.
-                if let Some(Sources { refresh, mirror }) = &mut sources {
-                    Self::adopt(&plugin, refresh.begin(mirror));
+            Ok((plugin, mut chores, notices)) => {
+                if chores.any() {
+                    // Asking waits for the first tick: this may only be a check of the configuration.
+                    chores.begin(&plugin);
                     host::tick_every(TICK_MS);
                 }
                 for notice in notices {
@@ -121,7 +193,7 @@ impl RootContext for Root {
                 host::log(LogLevel::Info, &format!("jackstaff: configured with {flags}, {}", injector.usual_status()));
                 drop(injector);
                 self.plugin = Some(Rc::new(plugin));
-                self.sources = sources;
+                self.chores = Some(chores);
                 true
             }
             Err(errors) => {
@@ -134,7 +206,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        self.refresh();
+        self.go_on();
     }
 
     fn get_type(&self) -> Option<ContextType> {

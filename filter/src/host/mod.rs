@@ -5,6 +5,7 @@
 
 #![allow(unsafe_code, reason = "calls across the module's border")]
 
+pub(crate) mod metrics;
 pub(crate) mod shared;
 
 use std::ptr;
@@ -23,6 +24,7 @@ unsafe extern "C" {
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_tick_period_milliseconds(ms: u32) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_send_local_response(
         status: u32,
@@ -111,6 +113,12 @@ pub(crate) fn property(path: &[String]) -> Option<Vec<u8>> {
     let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
     // SAFETY: the host has just allocated it.
     (status == OK).then(|| unsafe { take(data, size) })
+}
+
+/// Keeps text in the stream's filter state, under `wasm.` and this name.
+pub(crate) fn note(name: &str, value: &str) {
+    // SAFETY: the pointers and sizes are those of live strings.
+    unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
 }
 
 /// What access logs show as the response's details.

@@ -23,11 +23,14 @@ impl FilterConfig<'_> {
         let context = self.context.as_mut().map(|context| &mut context.header);
         let test = self.test.as_mut().map(|test| &mut test.header);
         let attributes = self.attributes.iter_mut().map(|attribute| &mut attribute.header);
+        let overrides = self.overrides.iter_mut().filter_map(|overrides| overrides.header.as_mut());
         let identity = self.identity.iter_mut().filter_map(|source| match source {
             Source::Header(name) => Some(name),
             Source::Cookie(_) | Source::Query(_) | Source::Property(_) | Source::Anonymous(_) => None,
         });
-        for name in names.into_iter().chain(own).chain(context).chain(test).chain(attributes).chain(identity) {
+        for name in
+            names.into_iter().chain(own).chain(context).chain(test).chain(overrides).chain(attributes).chain(identity)
+        {
             name.make_ascii_lowercase();
         }
     }
@@ -43,6 +46,8 @@ impl FilterConfig<'_> {
             self.per_flag_headers.iter().map(|(flag, name)| (format!("$.per_flag_headers.{flag}"), name.as_str())),
         );
         guarded.extend(self.context.iter().map(|context| ("$.context.header".to_owned(), context.header.as_str())));
+        let overrides = self.overrides.iter().filter_map(|overrides| overrides.header.as_deref());
+        guarded.extend(overrides.map(|name| ("$.overrides.header".to_owned(), name)));
         guarded.extend(self.test.iter().map(|test| ("$.test.header".to_owned(), test.header.as_str())));
         let mut read = Vec::new();
         for (at, source) in self.identity.iter().enumerate() {
@@ -62,6 +67,8 @@ impl FilterConfig<'_> {
         self.check_api(&mut errors);
         self.check_user_data(&mut errors);
         self.check_sources(&mut errors);
+        self.check_observe(&mut errors);
+        self.check_overrides(&mut errors);
         for (at, source) in self.identity.iter().enumerate() {
             source.check(&format!("$.identity[{at}]"), &mut errors);
         }
@@ -107,7 +114,8 @@ impl FilterConfig<'_> {
 
     fn check_names(&self, errors: &mut Vec<ConfigError>) {
         let (guarded, read) = self.header_names();
-        for (path, name) in guarded.iter().chain(&read) {
+        let responses: Vec<_> = self.response_names().into_iter().collect();
+        for (path, name) in guarded.iter().chain(&read).chain(&responses) {
             if !is_header_name(name) {
                 errors.push(ConfigError::new(
                     path,

@@ -6,6 +6,8 @@
 mod api;
 mod check;
 mod nearest;
+mod observe;
+mod overrides;
 #[cfg(feature = "schema")]
 pub mod schema;
 mod sources;
@@ -19,6 +21,8 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 pub use self::api::ApiConfig;
+pub use self::observe::{EventsConfig, ResponseConfig, RouteConfig};
+pub use self::overrides::OverridesConfig;
 pub use self::sources::{RefreshConfig, Without};
 pub use self::user_data::UserDataConfig;
 use crate::identity::{Attribute, ContextHeader, Source};
@@ -48,6 +52,8 @@ pub struct FilterConfig<'a> {
     pub refresh: RefreshConfig,
     /// The keys of the flags to send; all of the ruleset's when absent.
     pub flags: Option<Vec<String>>,
+    /// Other selections for some paths, so that a request carries only the flags that its service uses. The first that fits is taken.
+    pub routes: Vec<RouteConfig>,
     /// Where the user's id is looked for: the first source that has one is taken.
     pub identity: Vec<Source>,
     /// Headers that are attributes of the user.
@@ -70,6 +76,16 @@ pub struct FilterConfig<'a> {
     /// What is stored about users. Without this nothing is, and `/v1/edgedb` says so.
     #[serde(borrow)]
     pub user_data: Option<UserDataConfig<'a>>,
+    /// Who may choose variants for themselves. Nobody when absent.
+    pub overrides: Option<OverridesConfig>,
+    /// What responses tell browsers. Nothing unless asked for.
+    pub response: ResponseConfig,
+    /// Whether access logs can show the flags: `%FILTER_STATE(wasm.jackstaff_flags:PLAIN)%`.
+    pub access_log: bool,
+    /// Whether what is decided is counted in Envoy's metrics.
+    pub metrics: bool,
+    /// Where exposure events go; nowhere when absent.
+    pub events: Option<EventsConfig>,
     /// A header that sets the clock and picks variants, for tests. Only allowed in an environment whose name starts with `test`.
     pub test: Option<TestHeader>,
 }
@@ -81,6 +97,7 @@ impl Default for FilterConfig<'_> {
             sources: Vec::new(),
             refresh: RefreshConfig::default(),
             flags: None,
+            routes: Vec::new(),
             identity: Vec::new(),
             attributes: Vec::new(),
             context: None,
@@ -91,6 +108,11 @@ impl Default for FilterConfig<'_> {
             environment: None,
             api: None,
             user_data: None,
+            overrides: None,
+            response: ResponseConfig::default(),
+            access_log: false,
+            metrics: true,
+            events: None,
             test: None,
         }
     }

@@ -47,7 +47,18 @@ struct Slot {
     header: Option<String>,
     /// The texts of its values by variant. A flag has few variants, so a list is faster than a map; it never has more entries than
     /// the ruleset has variants that set this flag.
-    texts: Vec<(u32, Texts)>,
+    texts: Vec<Kept>,
+    /// How often no variant was chosen since somebody counted.
+    without_variant: u64,
+}
+
+/// What is kept about a variant.
+#[derive(Debug)]
+struct Kept {
+    variant: u32,
+    texts: Texts,
+    /// How often it was chosen since somebody counted.
+    chosen: u64,
 }
 
 #[derive(Debug)]
@@ -68,12 +79,42 @@ impl Slot {
     }
 }
 
+/// How often each reason was given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reasons([u64; REASONS.len()]);
+
+/// All there are.
+const REASONS: [Reason; 7] = [
+    Reason::TargetingMatch,
+    Reason::Split,
+    Reason::Static,
+    Reason::Default,
+    Reason::Disabled,
+    Reason::Override,
+    Reason::Error,
+];
+
+impl Reasons {
+    fn add(&mut self, reason: Reason) {
+        // A reason is its place in the list above: tests hold it to that.
+        if let Some(count) = self.0.get_mut(reason as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Those that were given, with how often.
+    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
+        REASONS.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+}
+
 /// Writes the flag headers of one ruleset.
 #[derive(Debug)]
 pub struct FlagHeader {
     options: Options,
     slots: Vec<Slot>,
     text: String,
+    reasons: Reasons,
 }
 
 impl FlagHeader {
@@ -93,15 +134,23 @@ impl FlagHeader {
         members.dedup_by(|later, earlier| later.0 == earlier.0);
         let mut slots: Vec<_> = members
             .into_iter()
-            .map(|(member, _, flag)| Slot { flag, member: Some(member), header: None, texts: Vec::new() })
+            .map(|(member, _, flag)| Slot {
+                flag,
+                member: Some(member),
+                header: None,
+                texts: Vec::new(),
+                without_variant: 0,
+            })
             .collect();
         for (flag, header) in own {
             match slots.iter_mut().find(|slot| slot.flag == flag && slot.header.is_none()) {
                 Some(slot) => slot.header = Some(header),
-                None => slots.push(Slot { flag, member: None, header: Some(header), texts: Vec::new() }),
+                None => {
+                    slots.push(Slot { flag, member: None, header: Some(header), texts: Vec::new(), without_variant: 0 })
+                }
             }
         }
-        Self { options, slots, text: String::new() }
+        Self { options, slots, text: String::new(), reasons: Reasons::default() }
     }
 
     /// Decides the flags and writes the header's value, to be read from [`FlagHeader::text`]. `own` is told the name and value of each
@@ -116,28 +165,36 @@ impl FlagHeader {
         mut own: impl FnMut(&str, &str),
     ) -> Counts {
         let mut counts = Counts::default();
-        let Self { options, slots, text } = self;
+        let Self { options, slots, text, reasons } = self;
         text.clear();
         for slot in slots {
             let decision = session.evaluate(slot.flag, &mut NoVisitor);
+            reasons.add(decision.reason);
             if decision.reason == Reason::Error {
                 counts.errors = counts.errors.saturating_add(1);
             }
             let written;
             let variant = decision.choice.map(|choice| choice.variant);
-            let kept = variant.and_then(|variant| slot.texts.iter().position(|(kept, _)| *kept == variant));
-            let texts = match kept.and_then(|at| slot.texts.get(at)) {
-                Some((_, texts)) => texts,
+            let kept = variant.and_then(|variant| slot.texts.iter().position(|kept| kept.variant == variant));
+            let texts = match kept.and_then(|at| slot.texts.get_mut(at)) {
+                Some(kept) => {
+                    kept.chosen = kept.chosen.saturating_add(1);
+                    &kept.texts
+                }
                 None => {
-                    let Some(new) = slot.write(ruleset, &decision, options) else { continue };
+                    let Some(texts) = slot.write(ruleset, &decision, options) else {
+                        slot.without_variant = slot.without_variant.saturating_add(1);
+                        continue;
+                    };
                     match variant {
                         Some(variant) => {
-                            slot.texts.push((variant, new));
-                            let Some((_, texts)) = slot.texts.last() else { continue };
-                            texts
+                            slot.texts.push(Kept { variant, texts, chosen: 1 });
+                            let Some(kept) = slot.texts.last() else { continue };
+                            &kept.texts
                         }
                         None => {
-                            written = new;
+                            slot.without_variant = slot.without_variant.saturating_add(1);
+                            written = texts;
                             &written
                         }
                     }
@@ -155,6 +212,31 @@ impl FlagHeader {
             }
         }
         counts
+    }
+
+    /// Tells how often each flag got each variant since this was last asked, by their keys; the variant is empty where none was chosen.
+    pub fn count(&mut self, ruleset: &Ruleset<'_>, counted: &mut impl FnMut(&str, &str, u64)) {
+        for slot in &mut self.slots {
+            let flag = ruleset.flag(slot.flag).map_or("", |flag| flag.key);
+            for kept in &mut slot.texts {
+                let chosen = std::mem::take(&mut kept.chosen);
+                if chosen > 0 {
+                    let variant = ruleset.variant(kept.variant);
+                    let key =
+                        variant.map_or("", |variant| if variant.key.is_empty() { variant.id } else { variant.key });
+                    counted(flag, key, chosen);
+                }
+            }
+            let without = std::mem::take(&mut slot.without_variant);
+            if without > 0 {
+                counted(flag, "", without);
+            }
+        }
+    }
+
+    /// How often each reason was given since this was last asked.
+    pub fn count_reasons(&mut self) -> Reasons {
+        std::mem::take(&mut self.reasons)
     }
 
     /// The value of the header as last written. Empty where no flag has a value: then there is no header (RFC 9651, section 4.1).

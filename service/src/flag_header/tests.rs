@@ -173,3 +173,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_was_decided_is_counted_once() {
+    for (place, reason) in REASONS.into_iter().enumerate() {
+        assert_eq!(reason as usize, place);
+    }
+    let compiled = jackstaff_core::compile(
+        br#"{"flags":{"a":{"state":"ENABLED","variants":{"on":true,"off":false},"defaultVariant":"off",
+             "targeting":{"if":[{"==":[{"var":"targetingKey"},"u"]},"on"]}},
+            "b":{"state":"DISABLED","variants":{"on":true},"defaultVariant":"on"}}}"#,
+        &jackstaff_core::CompileOptions::default(),
+    )
+    .unwrap();
+    let ruleset = Ruleset::open(&compiled.snapshot).unwrap();
+    let mut header = FlagHeader::new(&ruleset, ruleset.flags(), [], Options { variants: false, max_bytes: 1_000 });
+    for user in ["u", "v", "u"] {
+        let context = jackstaff_core::Context::new(user);
+        header.write(&ruleset, &mut ruleset.session(&context, jackstaff_core::Timestamp(0)), |_, _| {});
+    }
+    let mut counted = Vec::new();
+    header.count(&ruleset, &mut |flag: &str, variant: &str, count| counted.push(format!("{flag}={variant}:{count}")));
+    assert_eq!(counted, ["a=on:2", "a=off:1", "b=:3"]);
+    header.count(&ruleset, &mut |_: &str, _: &str, _| panic!("counted already"));
+    let reasons: Vec<_> = header.count_reasons().iter().map(|(reason, count)| (reason.as_str(), count)).collect();
+    assert_eq!(reasons, [("TARGETING_MATCH", 2), ("DEFAULT", 1), ("DISABLED", 3)]);
+    assert_eq!(header.count_reasons().iter().count(), 0);
+}

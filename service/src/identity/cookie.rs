@@ -22,7 +22,7 @@ fn in_header<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
 }
 
 /// A cookie's name is a token (RFC 6265, section 4.1.1).
-pub(super) fn check_name(name: &str, path: &str, errors: &mut Vec<ConfigError>) {
+pub(crate) fn check_name(name: &str, path: &str, errors: &mut Vec<ConfigError>) {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(legal) {
         errors.push(ConfigError::new(path, format!("`{name}` is no cookie name"), "use letters, digits, `_` and `-`"));

@@ -17,6 +17,7 @@ use serde::Deserialize;
 pub use self::anonymous::{Anonymous, Consent, SameSite};
 pub use self::attribute::{Attribute, AttributeScope, AttributeType};
 pub use self::context_header::{ContextHeader, MAX_CONTEXT_BYTES, context_json};
+pub(crate) use self::cookie::check_name as check_cookie_name;
 pub use self::cookie::cookie;
 use crate::filter_config::ConfigError;
 use crate::percent::{Plus, decode};

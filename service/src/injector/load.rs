@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use jackstaff_core::source::document;
 use jackstaff_core::{CompileOptions, Diagnostic, FlagIndex, Ruleset, SharedRuleset, Value, compile, is_snapshot};
 
-use super::Loaded;
-use crate::filter_config::{ConfigError, FilterConfig};
+use super::{Loaded, Routed};
+use crate::filter_config::{ConfigError, FilterConfig, RouteConfig};
 use crate::flag_header::{self, FlagHeader, Freshness, Options, collisions};
 use crate::ruleset_supply::Supplied;
 
@@ -51,6 +51,7 @@ fn some(found: Vec<String>, notices: &mut Vec<String>) {
 #[derive(Clone, Debug)]
 pub(super) struct Selection {
     flags: Option<Vec<String>>,
+    routes: Vec<RouteConfig>,
     per_flag_headers: BTreeMap<String, String>,
     options: Options,
 }
@@ -59,6 +60,7 @@ impl Selection {
     pub(super) fn of(config: &FilterConfig<'_>) -> Self {
         Self {
             flags: config.flags.clone(),
+            routes: config.routes.clone(),
             per_flag_headers: config.per_flag_headers.clone(),
             options: Options { variants: config.variants, max_bytes: config.max_header_bytes },
         }
@@ -73,9 +75,9 @@ impl Loaded {
         age: u64,
         notices: &mut Vec<String>,
     ) -> Self {
-        let header = header(ruleset.get(), selection, notices);
+        let headers = headers(ruleset.get(), selection, notices);
         let status = flag_header::status(freshness, ruleset.get(), age);
-        Self { ruleset, header, status, freshness, age }
+        Self { ruleset, headers, status, freshness, age }
     }
 
     /// A ruleset that came from elsewhere.
@@ -136,7 +138,8 @@ fn compiled(source: &[u8], notices: &mut Vec<String>) -> Result<SharedRuleset, V
     })
 }
 
-fn header(ruleset: &Ruleset<'_>, config: &Selection, notices: &mut Vec<String>) -> FlagHeader {
+/// The flag headers of the routes, and the one of all other requests at the end.
+fn headers(ruleset: &Ruleset<'_>, selection: &Selection, notices: &mut Vec<String>) -> Vec<Routed> {
     let mut find = |path: String, key: &str| {
         let flag = ruleset.find(key);
         if flag.is_none() {
@@ -145,21 +148,37 @@ fn header(ruleset: &Ruleset<'_>, config: &Selection, notices: &mut Vec<String>) 
         }
         flag
     };
-    let selected: Vec<FlagIndex> = match &config.flags {
-        None => ruleset.flags().collect(),
-        Some(keys) => keys.iter().enumerate().filter_map(|(at, key)| find(format!("$.flags[{at}]"), key)).collect(),
+    let mut listed = |path: &str, keys: &[String]| -> Vec<FlagIndex> {
+        keys.iter().enumerate().filter_map(|(at, key)| find(format!("{path}[{at}]"), key)).collect()
     };
-    let own: Vec<_> = config
+    let others: Vec<FlagIndex> = match &selection.flags {
+        None => ruleset.flags().collect(),
+        Some(keys) => listed("$.flags", keys),
+    };
+    let routes: Vec<_> = selection
+        .routes
+        .iter()
+        .enumerate()
+        .map(|(nth, route)| (route.path_prefix.clone(), listed(&format!("$.routes[{nth}].flags"), &route.flags)))
+        .collect();
+    let own: Vec<_> = selection
         .per_flag_headers
         .iter()
         .filter_map(|(key, header)| Some((find(format!("$.per_flag_headers.{key}"), key)?, header.clone())))
         .collect();
-    let keys = selected.iter().filter_map(|&flag| ruleset.flag(flag)).map(|flag| flag.key);
+    let keys = others.iter().filter_map(|&flag| ruleset.flag(flag)).map(|flag| flag.key);
     notices.extend(collisions(keys).iter().map(|collision| {
         format!(
             "error at $.ruleset: the flags {:?} would all be `{}` in the flag header, and only the first is sent (rename the others)",
             collision.flags, collision.member
         )
     }));
-    FlagHeader::new(ruleset, selected, own, config.options)
+    routes
+        .into_iter()
+        .chain([(String::new(), others)])
+        .map(|(path_prefix, selected)| Routed {
+            path_prefix: path_prefix.into_bytes(),
+            header: FlagHeader::new(ruleset, selected, own.iter().cloned(), selection.options),
+        })
+        .collect()
 }

@@ -1,5 +1,6 @@
 //! What the Envoy filter does to a request, apart from Envoy: forged headers out, flags in.
 
+mod count;
 mod guard;
 mod load;
 mod test_control;
@@ -11,16 +12,19 @@ use std::task::Poll;
 use jackstaff_core::source::{document, flagd};
 use jackstaff_core::{Context, Dialect, SharedRuleset, Timestamp, Value};
 
+pub use self::count::Count;
 pub(crate) use self::guard::folded;
 pub use self::test_control::{TestControl, TestControlError};
-use crate::filter_config::{ConfigError, FilterConfig, HeaderNames};
+use crate::filter_config::{ConfigError, FilterConfig, HeaderNames, OverridesConfig, ResponseConfig};
 use crate::flag_header::{FlagHeader, Freshness, write_counts, write_user_data};
 use crate::identity::{
-    Attribute, ContextHeader, Headers, Identity, MAX_ID_BYTES, Source, Surroundings, context_json, first, identify,
-    user,
+    Attribute, ContextHeader, Headers, Identity, MAX_ID_BYTES, Source, Surroundings, context_json, cookie, first,
+    identify, user,
 };
+use crate::overrides::{Chosen, verify};
 use crate::ruleset_supply::Fresh;
 use crate::user_data::Recalled;
+use count::Tally;
 use guard::Guard;
 use load::Selection;
 
@@ -32,6 +36,8 @@ pub trait Exchange: Surroundings {
     fn recall(&mut self, id: &str) -> Poll<Option<Recalled<()>>>;
     /// Removes every copy of a request header.
     fn remove(&mut self, name: &[u8]);
+    /// Keeps the flags where access logs find them.
+    fn note(&mut self, flags: &str);
     /// Puts one value in the place of every copy of a request header.
     fn set(&mut self, name: &str, value: &[u8]);
 }
@@ -47,6 +53,10 @@ pub struct Injector {
     context: Option<ContextHeader>,
     names: HeaderNames,
     test: Option<String>,
+    overrides: Option<OverridesConfig>,
+    response: ResponseConfig,
+    access_log: bool,
+    tally: Tally,
     /// The status header's value, kept for its memory.
     status: String,
 }
@@ -54,13 +64,24 @@ pub struct Injector {
 #[derive(Debug)]
 struct Loaded {
     ruleset: Arc<SharedRuleset>,
-    header: FlagHeader,
+    /// The first whose path fits is a request's; every path fits the last.
+    headers: Vec<Routed>,
     freshness: Freshness,
     /// In seconds.
     age: u64,
     /// The status header's value when nothing goes wrong.
     status: String,
 }
+
+/// The flag header of the requests whose path begins so.
+#[derive(Debug)]
+struct Routed {
+    path_prefix: Vec<u8>,
+    header: FlagHeader,
+}
+
+/// Name and value of the headers that a response gets.
+pub type ResponseHeaders = Vec<(String, String)>;
 
 impl Injector {
     /// Takes a plugin configuration, and tells what its owner should know: one line each, with a path and a remedy.
@@ -76,6 +97,7 @@ impl Injector {
                 .into_iter()
                 .chain(config.per_flag_headers.values())
                 .chain(config.context.iter().map(|context| &context.header))
+                .chain(config.overrides.iter().filter_map(|overrides| overrides.header.as_ref()))
                 .chain(config.test.iter().map(|test| &test.header))
                 .map(String::as_str),
         );
@@ -88,6 +110,10 @@ impl Injector {
             context: config.context.clone(),
             names: config.headers.clone(),
             test: config.test.as_ref().map(|test| test.header.clone()),
+            overrides: config.overrides.clone(),
+            response: config.response.clone(),
+            access_log: config.access_log,
+            tally: Tally::default(),
             status: String::new(),
         };
         Ok((injector, notices))
@@ -136,13 +162,14 @@ impl Injector {
         }
     }
 
-    /// Decides the flags for a request and puts them into its headers. Returns the value of a `Set-Cookie` for the response, where the
-    /// user got a new id. Where it must wait for what is stored about the user nothing is decided yet: call it again then.
-    pub fn inject(&mut self, headers: &Headers<'_>, exchange: &mut impl Exchange) -> Poll<Option<String>> {
+    /// Decides the flags for a request and puts them into its headers. Returns what the response gets: a `set-cookie` where the user got a
+    /// new id, the flags where browsers are to know them. Where it must wait for what is stored about the user nothing is decided yet: call it again then.
+    pub fn inject(&mut self, headers: &Headers<'_>, exchange: &mut impl Exchange) -> Poll<ResponseHeaders> {
         self.strip(headers, exchange);
         let Some(loaded) = &mut self.loaded else {
+            self.tally.requests = self.tally.requests.saturating_add(1);
             exchange.set(&self.names.status, Freshness::None.as_str().as_bytes());
-            return Poll::Ready(None);
+            return Poll::Ready(Vec::new());
         };
         let json = self.context.as_ref().and_then(|header| trusted(headers, &header.header));
         let dialect = loaded.ruleset.get().dialect();
@@ -169,19 +196,42 @@ impl Injector {
             None => None,
         };
         if let Some(recalled) = &recalled {
+            self.tally.user_data(recalled.outcome);
             recalled.merge_under(&mut context, dialect);
         }
         let control = self.test.as_ref().and_then(|name| first(headers, name)).map(TestControl::parse);
         let control = control.and_then(Result::ok).unwrap_or_default();
         let now = control.now.unwrap_or_else(|| exchange.now());
-        let overrides = control.overrides();
+        let chosen = self.overrides.as_ref().map_or_else(Chosen::new, |overrides| chosen(overrides, headers, now));
+        let mut overrides: Vec<(&str, &str)> =
+            chosen.iter().map(|(decision, variant)| (decision.as_str(), variant.as_str())).collect();
+        overrides.extend(control.overrides());
         let ruleset = loaded.ruleset.get();
         let mut session = ruleset.session(&context, now).with_overrides(&overrides);
-        let counts = loaded.header.write(ruleset, &mut session, |name, value| exchange.set(name, value.as_bytes()));
-        if !loaded.header.text().is_empty() {
-            exchange.set(&self.names.flags, loaded.header.text().as_bytes());
+        let path = if loaded.headers.len() > 1 { first(headers, ":path").unwrap_or_default() } else { &[] };
+        let Some(Routed { header, .. }) =
+            loaded.headers.iter_mut().find(|routed| path.starts_with(&routed.path_prefix))
+        else {
+            return Poll::Ready(Vec::new());
+        };
+        let counts = header.write(ruleset, &mut session, |name, value| exchange.set(name, value.as_bytes()));
+        self.tally.requests = self.tally.requests.saturating_add(1);
+        self.tally.omitted = self.tally.omitted.saturating_add(counts.omitted.into());
+        let flags = header.text();
+        if !flags.is_empty() {
+            exchange.set(&self.names.flags, flags.as_bytes());
+            if self.access_log {
+                exchange.note(flags);
+            }
         }
-        exchange.set(&self.names.key, &loaded.header.key());
+        exchange.set(&self.names.key, &header.key());
+        let mut response = ResponseHeaders::new();
+        response.extend(set_cookie.map(|cookie| ("set-cookie".to_owned(), cookie)));
+        response.extend(self.response.header.iter().map(|name| (name.clone(), flags.to_owned())));
+        if self.response.server_timing {
+            let quoted = flags.replace('\\', "\\\\").replace('"', "\\\"");
+            response.push(("server-timing".to_owned(), format!("jackstaff;desc=\"{quoted}\"")));
+        }
         let status = if counts.errors == 0 && counts.omitted == 0 && recalled.is_none() {
             &loaded.status
         } else {
@@ -193,8 +243,15 @@ impl Injector {
             &self.status
         };
         exchange.set(&self.names.status, status.as_bytes());
-        Poll::Ready(set_cookie)
+        Poll::Ready(response)
     }
+}
+
+/// The variants that the request's token chooses, if it has one that counts.
+fn chosen(config: &OverridesConfig, headers: &Headers<'_>, now: Timestamp) -> Chosen {
+    let header = config.header.as_ref().and_then(|name| first(headers, name));
+    let token = header.or_else(|| config.cookie.as_ref().and_then(|name| cookie(headers, name)));
+    token.and_then(|token| verify(config.secret.as_bytes(), token, now).ok()).unwrap_or_default()
 }
 
 /// The user that a trusted proxy names. With a second copy of the header somebody else has named one too, and neither can be trusted.

@@ -26,6 +26,7 @@ struct Request {
     /// By id.
     stored: BTreeMap<&'static str, &'static str>,
     waits: bool,
+    noted: Option<String>,
     headers: Vec<(String, Vec<u8>)>,
     removals: usize,
 }
@@ -58,6 +59,9 @@ impl Exchange for Request {
         self.removals += 1;
         self.headers.retain(|(given, _)| given.as_bytes() != name);
     }
+    fn note(&mut self, flags: &str) {
+        self.noted = Some(flags.to_owned());
+    }
     fn set(&mut self, name: &str, value: &[u8]) {
         self.headers.retain(|(given, _)| given != name);
         self.headers.push((name.to_owned(), value.to_vec()));
@@ -77,6 +81,11 @@ fn injector(rest: &str) -> Injector {
 }
 
 fn send(injector: &mut Injector, headers: &[(&str, &[u8])]) -> (Request, Option<String>) {
+    let (request, response) = exchange(injector, headers);
+    (request, response.into_iter().find(|(name, _)| name == "set-cookie").map(|(_, cookie)| cookie))
+}
+
+fn exchange(injector: &mut Injector, headers: &[(&str, &[u8])]) -> (Request, ResponseHeaders) {
     let mut request = Request {
         headers: headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect(),
         removals: 0,
@@ -220,7 +229,82 @@ fn stored_attributes_are_waited_for_and_used() {
     let mut request = Request { stored, waits: true, ..Request::default() };
     assert_eq!(injector.inject(&headers, &mut request), Poll::Pending);
     assert_eq!(request.headers, []);
-    assert_eq!(injector.inject(&headers, &mut request), Poll::Ready(None));
+    assert_eq!(injector.inject(&headers, &mut request), Poll::Ready(Vec::new()));
     assert!(request.get("x-flags-status").unwrap().ends_with(";user-data=found"), "{:?}", request.headers);
     assert_eq!(request.get("x-flags").unwrap(), r#"nav, who=%"%c3%a9""#);
+}
+
+#[test]
+fn a_request_carries_the_flags_of_its_route() {
+    let mut injector = injector(
+        r#","identity":[{"header":"x-user"}],"per_flag_headers":{"who":"x-who"},
+           "routes":[{"path_prefix":"/nav","flags":["nav"]},{"path_prefix":"/none","flags":[]}]"#,
+    );
+    let mut seen = |path: &str| {
+        let (request, _) = send(&mut injector, &[(":path", path.as_bytes()), ("x-user", b"u-1")]);
+        assert_eq!(request.get("x-who"), Some("%C3%A9"));
+        let key = request.get("x-flags-key").unwrap().to_owned();
+        (request.get("x-flags").map(str::to_owned), key)
+    };
+    let (all, nav, none) = (seen("/"), seen("/nav/x?y"), seen("/none"));
+    assert_eq!(all.0.as_deref(), Some(r#"nav, who=%"%c3%a9""#));
+    assert_eq!(nav.0.as_deref(), Some("nav"));
+    assert_eq!(none.0, None);
+    assert!(all.1 != nav.1 && nav.1 != none.1);
+}
+
+#[test]
+fn browsers_and_access_logs_are_told_on_request() {
+    let mut quiet = injector(r#","identity":[{"header":"x-user"}]"#);
+    let (request, response) = exchange(&mut quiet, &[("x-user", b"u-1")]);
+    assert_eq!((request.noted, response), (None, Vec::new()));
+    let mut loud = injector(
+        r#","identity":[{"header":"x-user"}],"access_log":true,"response":{"header":"X-Page-Flags","server_timing":true}"#,
+    );
+    let (request, response) = exchange(&mut loud, &[("x-user", b"u-1")]);
+    let flags = r#"nav, who=%"%c3%a9""#;
+    assert_eq!(request.noted.as_deref(), Some(flags));
+    let timing = r#"jackstaff;desc="nav, who=%\"%c3%a9\"""#;
+    assert_eq!(
+        response,
+        [("X-Page-Flags".to_owned(), flags.to_owned()), ("server-timing".to_owned(), timing.to_owned())]
+    );
+}
+
+#[test]
+fn what_was_decided_is_counted() {
+    let mut injector = injector(r#","identity":[{"header":"x-user"}],"flags":["nav"]"#);
+    for _ in 0..3 {
+        send(&mut injector, &[("x-user", b"u-1")]);
+    }
+    let mut counts = Vec::new();
+    injector.count(&mut |count| counts.push(format!("{count:?}")));
+    assert_eq!(
+        counts,
+        ["Requests(3)", "Decision { flag: \"nav\", variant: \"on\", count: 3 }", "Reason(TargetingMatch, 3)"]
+    );
+    injector.count(&mut |count| panic!("{count:?}"));
+}
+
+#[test]
+fn a_token_forces_variants_for_whoever_shows_it() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let mut injector = injector(&format!(
+        r#","identity":[{{"header":"x-user"}}],"flags":["nav"],"overrides":{{"secret":"{secret}","header":"x-try","cookie":"try"}}"#
+    ));
+    let token =
+        |secret: &str, expires| crate::overrides::sign(secret.as_bytes(), expires, &vec![("f1".into(), "off".into())]);
+    let (good, forged, late) = (token(secret, 1), token("fedcba9876543210fedcba9876543210", 1), token(secret, 0));
+    let cookie = format!("a=b; try={good}");
+    for (name, value, flags) in [
+        ("x-try", &good, "nav=?0"),
+        ("cookie", &cookie, "nav=?0"),
+        ("x-try", &forged, "nav"),
+        ("x-try", &late, "nav"),
+        ("x-other", &good, "nav"),
+    ] {
+        let (request, _) = send(&mut injector, &[("x-user", b"u-1"), (name, value.as_bytes())]);
+        assert_eq!(request.get("x-flags").unwrap(), flags, "{name}: {value}");
+        assert_eq!(request.get("x-try"), None, "the application never sees it");
+    }
 }

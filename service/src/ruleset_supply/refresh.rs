@@ -42,6 +42,7 @@ pub struct Refresh<P> {
     supply: Arc<Supply>,
     current: Option<Current>,
     task: Option<Task<Result<Candidate, String>>>,
+    failures: u64,
 }
 
 /// What a worker should decide on from now on.
@@ -90,7 +91,7 @@ impl<P: Platform + 'static> Refresh<P> {
         let current = current.map(|current| Current { confirmed: Some(now), ..current });
         let owner = platform.random();
         let sources = Arc::new(sources);
-        Self { platform, environment, sources, poll_ms, max_age_ms, owner, supply, current, task: None }
+        Self { platform, environment, sources, poll_ms, max_age_ms, owner, supply, current, task: None, failures: 0 }
     }
 
     /// Takes what others found without asking anybody, as a worker does that begins.
@@ -131,6 +132,11 @@ impl<P: Platform + 'static> Refresh<P> {
         fresh
     }
 
+    /// How often this worker has asked the sources in vain.
+    pub const fn failures(&self) -> u64 {
+        self.failures
+    }
+
     fn ask(&mut self, shared: Shared) {
         let known = self.current.clone().filter(|current| current.fingerprint == shared.fingerprint);
         let current = known.map(|current| Current { validators: Some(shared.validators), ..current });
@@ -143,7 +149,7 @@ impl<P: Platform + 'static> Refresh<P> {
     }
 
     /// Tells the others what asking came to, unless the lease has ended and somebody else asked.
-    fn publish(&self, outcome: Result<Candidate, String>, mirror: &impl Mirror) {
+    fn publish(&mut self, outcome: Result<Candidate, String>, mirror: &impl Mirror) {
         let Some((text, version)) = mirror.state() else { return };
         let Some(mut shared) = Shared::parse(&text).filter(|shared| shared.owner == self.owner) else { return };
         let now = self.platform.now().0;
@@ -161,6 +167,7 @@ impl<P: Platform + 'static> Refresh<P> {
             }
             Err(failure) => {
                 shared.failures = shared.failures.saturating_add(1);
+                self.failures = self.failures.saturating_add(1);
                 self.platform.log(&format!("ruleset: {failure}"));
             }
         }

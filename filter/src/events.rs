@@ -1,0 +1,104 @@
+//! Exposure events on their way to a collector.
+
+use std::rc::Rc;
+use std::task::Poll;
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header};
+use jackstaff_service::executor::Task;
+use jackstaff_service::exposure::{Batch, Exposures};
+use jackstaff_service::filter_config::EventsConfig;
+use jackstaff_service::injector::Count;
+use jackstaff_service::platform::Platform as _;
+
+use crate::platform::EnvoyPlatform;
+
+/// The events of one plugin configuration, in one worker.
+pub(crate) struct Events {
+    config: EventsConfig,
+    environment: String,
+    exposures: Exposures,
+    /// When the next batch goes, in milliseconds since 1970.
+    next: i64,
+    sending: Option<(Batch, Task<bool>)>,
+    /// Batches that arrived and those that did not, since somebody asked.
+    sent: u64,
+    failed: u64,
+}
+
+impl Events {
+    pub(crate) fn new(config: EventsConfig, environment: String) -> Self {
+        let exposures = Exposures::default();
+        Self { config, environment, exposures, next: 0, sending: None, sent: 0, failed: 0 }
+    }
+
+    /// Adds what was counted.
+    pub(crate) fn count(&mut self, count: &Count<'_>, platform: &EnvoyPlatform) {
+        self.exposures.add(count, platform.now());
+    }
+
+    /// Sends what is due, one batch at a time, and takes back what did not arrive. No request waits for any of it.
+    pub(crate) fn go_on(&mut self, platform: &EnvoyPlatform) {
+        if let Some((batch, mut task)) = self.sending.take() {
+            match task.poll() {
+                Poll::Ready(true) => self.sent = self.sent.saturating_add(1),
+                Poll::Ready(false) => {
+                    self.failed = self.failed.saturating_add(1);
+                    self.exposures.take_back(batch);
+                }
+                Poll::Pending => self.sending = Some((batch, task)),
+            }
+        }
+        let (now, interval) = (platform.now(), i64::from(self.config.interval_s).saturating_mul(1_000));
+        // A clock that went back would keep everything for ever.
+        let due = now.0 >= self.next || self.next.saturating_sub(now.0) > interval;
+        if self.sending.is_none()
+            && due
+            && let Some((batch, text)) = self.exposures.take(&self.environment, now)
+        {
+            self.next = now.0.saturating_add(interval);
+            let mut task = self.send(platform, text);
+            // The first look begins the call.
+            self.sending = match task.poll() {
+                Poll::Pending => Some((batch, task)),
+                Poll::Ready(_) => {
+                    self.failed = self.failed.saturating_add(1);
+                    self.exposures.take_back(batch);
+                    None
+                }
+            };
+        }
+    }
+
+    /// Batches that arrived, batches that did not, and decisions that are in none, since this was last asked.
+    pub(crate) fn told(&mut self) -> (u64, u64, u64) {
+        (std::mem::take(&mut self.sent), std::mem::take(&mut self.failed), self.exposures.dropped())
+    }
+
+    fn send(&self, platform: &EnvoyPlatform, text: String) -> Task<bool> {
+        let (platform, collector) = (Rc::new(platform.clone()), self.config.collector.clone());
+        Task::new(async move {
+            let mut request = Request::new(Bytes::from(text));
+            *request.method_mut() = Method::POST;
+            let Ok(uri) = collector.path.parse() else { return false };
+            *request.uri_mut() = uri;
+            let headers = request.headers_mut();
+            let mut add = |name, value: Option<HeaderValue>| value.map(|value| headers.insert(name, value));
+            add(header::HOST, HeaderValue::from_str(&collector.authority).ok());
+            add(header::CONTENT_TYPE, Some(HeaderValue::from_static("application/x-ndjson")));
+            let authorization = collector.authorization.as_deref();
+            add(header::AUTHORIZATION, authorization.and_then(|text| HeaderValue::from_str(text).ok()));
+            match platform.fetch(&collector.origin, request, collector.limit_ms).await {
+                Ok(response) if response.status().is_success() => true,
+                Ok(response) => {
+                    platform.log(&format!("events: `{}` answered {}", collector.origin, response.status()));
+                    false
+                }
+                Err(error) => {
+                    platform.log(&format!("events: `{}`: {error}", collector.origin));
+                    false
+                }
+            }
+        })
+    }
+}

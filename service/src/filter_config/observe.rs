@@ -1,0 +1,93 @@
+//! What the filter tells besides the request's headers: to browsers, access logs, metrics and collectors.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{ConfigError, FilterConfig};
+use crate::ruleset_supply::Source;
+
+/// Routes with a selection of their own: each is tried for every request.
+const MAX_ROUTES: usize = 64;
+
+/// Often enough for a graph, seldom enough for a collector of many proxies.
+const DEFAULT_INTERVAL_S: u32 = 10;
+
+/// An hour: what is not sent is kept in memory.
+const MAX_INTERVAL_S: u32 = 3_600;
+
+/// The flags of the requests whose path begins so.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfig {
+    /// What the path begins with, such as `/checkout`.
+    pub path_prefix: String,
+    /// The keys of the flags to send; none when empty.
+    pub flags: Vec<String>,
+}
+
+/// What responses tell browsers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(default, deny_unknown_fields)]
+pub struct ResponseConfig {
+    /// A response header with what the application saw in the flag header. Scripts of the page can then read it.
+    pub header: Option<String>,
+    /// Whether `Server-Timing` carries the same, as the description of `jackstaff`: pages read it without asking again.
+    pub server_timing: bool,
+}
+
+/// Where exposure events go: how often each flag gave each variant, as NDJSON, by POST.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct EventsConfig {
+    /// The collector.
+    pub collector: Source,
+    /// Seconds between two batches of a worker.
+    #[serde(default = "default_interval_s")]
+    pub interval_s: u32,
+}
+
+const fn default_interval_s() -> u32 {
+    DEFAULT_INTERVAL_S
+}
+
+impl FilterConfig<'_> {
+    /// The settings that every header of a response comes from.
+    pub(super) fn response_names(&self) -> BTreeMap<String, &str> {
+        self.response.header.iter().map(|name| ("$.response.header".to_owned(), name.as_str())).collect()
+    }
+
+    pub(super) fn check_observe(&self, errors: &mut Vec<ConfigError>) {
+        if self.routes.len() > MAX_ROUTES {
+            errors.push(ConfigError::new(
+                "$.routes",
+                format!("has {} entries", self.routes.len()),
+                format!("have at most {MAX_ROUTES}"),
+            ));
+        }
+        for (nth, route) in self.routes.iter().enumerate() {
+            if !route.path_prefix.starts_with('/') {
+                errors.push(ConfigError::new(
+                    format!("$.routes[{nth}].path_prefix"),
+                    format!("`{}` is no beginning of a path", route.path_prefix),
+                    "begin with `/`",
+                ));
+            }
+        }
+        if let Some(events) = &self.events {
+            if let Err((member, message)) = events.collector.check() {
+                errors.push(ConfigError::new(format!("$.events.collector.{member}"), message, "correct this value"));
+            }
+            if !(1..=MAX_INTERVAL_S).contains(&events.interval_s) {
+                errors.push(ConfigError::new(
+                    "$.events.interval_s",
+                    format!("is {}", events.interval_s),
+                    format!("choose 1 to {MAX_INTERVAL_S} seconds; {DEFAULT_INTERVAL_S} is the default"),
+                ));
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Who may choose variants for themselves.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::{ConfigError, FilterConfig};
+use crate::overrides::MIN_SECRET_BYTES;
+
+/// Tokens that `jackstaff token` makes force variants for whoever shows one. Without a secret there are none.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
+#[serde(deny_unknown_fields)]
+pub struct OverridesConfig {
+    /// The secret that tokens are signed with: at least 32 bytes.
+    pub secret: String,
+    /// The header that carries a token. It is removed from the request.
+    #[serde(default)]
+    pub header: Option<String>,
+    /// The cookie that carries a token, where no header does.
+    #[serde(default)]
+    pub cookie: Option<String>,
+}
+
+/// Without the secret.
+impl fmt::Debug for OverridesConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OverridesConfig").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl FilterConfig<'_> {
+    pub(super) fn check_overrides(&self, errors: &mut Vec<ConfigError>) {
+        let Some(overrides) = &self.overrides else { return };
+        if overrides.secret.len() < MIN_SECRET_BYTES {
+            errors.push(ConfigError::new(
+                "$.overrides.secret",
+                format!("has {} bytes", overrides.secret.len()),
+                format!("have at least {MIN_SECRET_BYTES}, from a generator: `openssl rand -hex 32`"),
+            ));
+        }
+        if overrides.header.is_none() && overrides.cookie.is_none() {
+            errors.push(ConfigError::new(
+                "$.overrides",
+                "names neither a header nor a cookie",
+                "say where tokens come from",
+            ));
+        }
+        if let Some(cookie) = &overrides.cookie {
+            crate::identity::check_cookie_name(cookie, "$.overrides.cookie", errors);
+        }
+    }
+}
