@@ -1,4 +1,4 @@
-//! `jackstaff`: checks, compiles and evaluates rulesets, makes keys, and looks after what is stored about users.
+//! `jackstaff`: checks, compiles and evaluates rulesets, makes keys and tokens, and looks after what is stored about users.
 //!
 //! One file per command; `input` reads what all of them read.
 
@@ -10,6 +10,7 @@ mod input;
 mod key;
 mod report;
 mod source;
+mod token;
 mod users;
 mod yaml;
 
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-/// Feature flags, decided at the edge: the tool for rulesets, keys and users.
+/// Feature flags, decided at the edge: the tool for rulesets, keys, tokens and users.
 ///
 /// A ruleset is one environment's flags, as DevCycle's config CDN serves them (config/v2/server/KEY.json), or flagd's flag definitions in JSON
 /// or YAML. Its compiled form is a snapshot, which the Envoy filter, the Spin app and the Fastly service read in place. Wherever a command takes a ruleset, both will do.
@@ -46,6 +47,7 @@ enum Command {
     Compile(compile::Compile),
     Eval(eval::Eval),
     Key(key::Key),
+    Token(token::Token),
     Users(users::Users),
 }
 
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
         Command::Compile(compile) => compile.run(),
         Command::Eval(eval) => eval.run(),
         Command::Key(key) => key.run(),
+        Command::Token(token) => token.run(),
         Command::Users(users) => users.run(),
     };
     match outcome {

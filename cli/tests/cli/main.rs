@@ -7,4 +7,5 @@ mod flagd;
 mod host;
 mod key;
 mod program;
+mod token;
 mod users;

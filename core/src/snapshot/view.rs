@@ -219,6 +219,12 @@ impl<'a> Ruleset<'a> {
         Some(VariantView { id: self.text(record.id), key: self.text(record.key), name: self.text(record.name) })
     }
 
+    /// The variants of a decision, by their places in the ruleset.
+    pub fn variants(&self, decision: u32) -> impl Iterator<Item = u32> {
+        let range = self.tables.decisions.get(decision as usize).map(|decision| decision.variants).unwrap_or_default();
+        (range.start..).zip(records(&self.tables.variants, range)).map(|(at, _)| at)
+    }
+
     /// The flags that a variant sets, with their values.
     pub fn assignments(&self, variant: u32) -> impl Iterator<Item = (FlagIndex, FlagValue<'_>)> {
         let range = self.tables.variants.get(variant as usize).map(|v| v.assignments).unwrap_or_default();
