@@ -73,6 +73,16 @@ await check('a restart with another ruleset', async () => {
   assert.equal(await client.getStringValue('text', '-'), 'bye');
 });
 
+await check("DevCycle's rulesets", async () => {
+  await deploy({ ruleset: 'coffee-shop' });
+  const client = await clientOf(keyed);
+  const context = { targetingKey: 'ada', stars: 120, country: 'FR' };
+  assert.equal(await client.getBooleanValue('platinum', false, context), true);
+  assert.equal(await client.getNumberValue('max-items', 7, context), 40);
+  assert.equal((await client.getObjectValue('pricing', {}, context)).currency, 'EUR');
+  assert.equal((await client.getStringDetails('checkout', '-', context)).reason, 'SPLIT');
+});
+
 await check('a service that cannot decide', async () => {
   await deploy({ ruleset: 'none' });
   const { fetch, calls } = recorder();

@@ -149,6 +149,16 @@ await check('a limit of requests while it polls', async () => {
   });
 });
 
+await check("DevCycle's rulesets", async () => {
+  await deploy({ ruleset: 'coffee-shop' });
+  await withClient(keyed, { ...ada, stars: 120, country: 'FR' }, async ({ client, ready }) => {
+    await ready;
+    assert.deepEqual([client.getBooleanValue('platinum', false), client.getNumberValue('max-items', 7)], [true, 40]);
+    assert.equal(client.getObjectValue('pricing', {}).currency, 'EUR');
+    assert.equal(client.getStringDetails('checkout', '-').reason, 'SPLIT');
+  });
+});
+
 await check('a service that cannot decide', async () => {
   await deploy({ ruleset: 'none' });
   await withClient(keyed, ada, async ({ client, ready, calls }) => {

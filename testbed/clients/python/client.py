@@ -112,6 +112,17 @@ def _():
     assert client.get_string_value("text", "-") == "bye"
 
 
+@check("DevCycle's rulesets")
+def _():
+    deploy(ruleset="coffee-shop")
+    client = client_of(keyed())
+    context = context_of({"targetingKey": "ada", "stars": 120, "country": "FR"})
+    assert client.get_boolean_value("platinum", False, context) is True
+    assert client.get_integer_value("max-items", 7, context) == 40
+    assert client.get_object_value("pricing", {}, context)["currency"] == "EUR"
+    assert client.get_string_details("checkout", "-", context).reason == Reason.SPLIT
+
+
 @check("a service that cannot decide")
 def _():
     deploy(ruleset="none")

@@ -276,17 +276,6 @@ impl ApiHost {
         }
     }
 
-    /// What clients append the API's paths to, where the host listens.
-    ///
-    /// # Errors
-    /// When Envoy does not say where it listens.
-    pub fn base_url(&self) -> Result<Option<String>> {
-        match self {
-            Self::Sidecar(sidecar) => sidecar.base_url(),
-            _ => Ok(self.address().map(|address| format!("http://{address}"))),
-        }
-    }
-
     /// What the host and the service logged, for failures to show.
     #[must_use]
     pub fn log(&mut self) -> String {

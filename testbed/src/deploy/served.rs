@@ -29,7 +29,7 @@ impl Served {
     /// As for [`ApiHost::start`].
     pub fn start(host: Host, deployment: &ApiDeployment) -> Result<Self> {
         let api = ApiHost::start(host, deployment)?;
-        if let Some(base_url) = api.base_url()? {
+        if let Some(base_url) = base_url(&api)? {
             return Ok(Self { base_url, running: Running::Itself(Box::new(api)) });
         }
         let api = Mutex::new(api);
@@ -43,6 +43,14 @@ impl Served {
     #[must_use]
     pub fn base_url(&self) -> &str {
         &self.base_url
+    }
+}
+
+/// Nothing where the host does not listen.
+fn base_url(api: &ApiHost) -> Result<Option<String>> {
+    match api {
+        ApiHost::Sidecar(sidecar) => sidecar.base_url(),
+        _ => Ok(api.address().map(|address| format!("http://{address}"))),
     }
 }
 
