@@ -22,6 +22,9 @@ const KEY: &str = "dvc_server_test";
 /// How long a call of the store takes. Spin's own is a SQLite file, whose writes take 2.1 ms; stores across a network take as long to read.
 const DELAY: Duration = Duration::from_millis(2);
 
+/// Changes a user a hundred times at once: how many of the changes are kept, and how long it took.
+type Way = fn() -> Result<(usize, Duration)>;
+
 fn probe(faults: &Faults) -> Result<SpinHost> {
     let stored = (0..8).map(|group| (format!("g{group}"), vec![b'x'; 200])).collect();
     let stores = BTreeMap::from([("default".to_owned(), stored)]);
@@ -43,7 +46,7 @@ pub fn print(effort: Effort, rounds: usize) -> Result<()> {
     println!(
         "\n| 100 changes of one user at once, 2 ms a call | kept, of {rounds} runs the worst | time, the longest |\n|---|---:|---:|"
     );
-    let ways: [(&str, fn() -> Result<(usize, Duration)>); 4] = [
+    let ways: [(&str, Way); 4] = [
         ("one document, swapped by comparison (as shipped; the user is new)", || swapped(1)),
         ("four keys, one for each group of attributes, swapped by comparison", || swapped(GROUPS)),
         ("one key, read and written", || blind(1)),
