@@ -9,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use ureq::http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use ureq::http::{Method, Request, Uri};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, AsSendBody};
 
 /// An answer takes milliseconds; a host that changes a contended user may take seconds.
@@ -73,8 +74,9 @@ enum Answer {
 }
 
 impl Client {
-    /// A client of the host at the address `base`.
-    pub fn new(base: &str, key: String) -> Result<Self> {
+    /// A client of the host at the address `base`. `authorities` is PEM with the certificates of those that vouch for it, where they are not
+    /// the public ones.
+    pub fn new(base: &str, key: String, authorities: Option<&[u8]>) -> Result<Self> {
         let base = base.trim_end_matches('/');
         let uri: Uri = match base.parse() {
             Ok(uri) => uri,
@@ -87,7 +89,12 @@ impl Client {
         if uri.scheme_str() == Some("http") && !local {
             eprintln!("warning: the key and the users' attributes travel unencrypted: use https where the host has it");
         }
+        let tls = match authorities {
+            Some(pem) => TlsConfig::builder().root_certs(RootCerts::from(certificates(pem)?)).build(),
+            None => TlsConfig::default(),
+        };
         let config = Agent::config_builder()
+            .tls_config(tls)
             .http_status_as_error(false)
             .timeout_global(Some(TIMEOUT))
             // A redirect would turn a PATCH into a GET, and could lead a key elsewhere.
@@ -130,7 +137,10 @@ impl Client {
                     delays += 1;
                     sleep(after);
                 }
-                Answer::Later(_, None) if tries < TRIES => {
+                Answer::Later(refused, None) if tries < TRIES => {
+                    if tries == 1 {
+                        eprintln!("note: {refused}; trying again");
+                    }
                     tries += 1;
                     sleep(wait);
                     wait *= 2;
@@ -158,6 +168,11 @@ impl Client {
         };
         let mut response = match self.agent.run(request) {
             Ok(response) => response,
+            // A certificate that nobody vouches for: it will not get better.
+            Err(error) if is_invalid(&error) => {
+                let message = format!("{} is not to be trusted: {error}; name its authority with --ca-file", self.base);
+                return Answer::Refused(Refused { status: None, message });
+            }
             Err(error) => return Answer::Later(unreachable(&error), None),
         };
         let status = response.status().as_u16();
@@ -175,6 +190,25 @@ impl Client {
         }
         Answer::Refused(refused)
     }
+}
+
+fn is_invalid(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData)
+}
+
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate<'static>>> {
+    let mut certificates = Vec::new();
+    for item in parse_pem(pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(error) => bail!("the file of --ca-file is no PEM: {error}"),
+        }
+    }
+    if certificates.is_empty() {
+        bail!("the file of --ca-file has no certificate in PEM (-----BEGIN CERTIFICATE-----)");
+    }
+    Ok(certificates)
 }
 
 /// The message in an answer; the beginning of the answer where it has none.
@@ -204,8 +238,9 @@ mod tests {
     #[test]
     fn addresses_that_are_none_are_refused() {
         for base in ["flags.example.com", "ftp://a", "/v1", "http://", "https://a/?b", "https://a b"] {
-            assert!(Client::new(base, String::new()).is_err(), "{base}");
+            assert!(Client::new(base, String::new(), None).is_err(), "{base}");
         }
-        assert_eq!(Client::new("https://a/flags//", String::new()).unwrap().base(), "https://a/flags");
+        assert!(Client::new("https://a", String::new(), Some(b"no PEM")).is_err());
+        assert_eq!(Client::new("https://a/flags//", String::new(), None).unwrap().base(), "https://a/flags");
     }
 }

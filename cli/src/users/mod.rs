@@ -64,6 +64,9 @@ struct Target {
     /// A file that holds the key and nothing else [default: the variable JACKSTAFF_KEY]
     #[arg(long, value_name = "FILE")]
     key_file: Option<PathBuf>,
+    /// Certificates in PEM of those that vouch for the host [default: the public authorities, as Mozilla lists them]
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<PathBuf>,
 }
 
 /// Print what is stored about a user, as a line that `import` takes
@@ -156,7 +159,9 @@ impl Set {
 
 impl Target {
     fn client(&self) -> Result<Client> {
-        Client::new(&self.host, self.key()?)
+        let read = |file: &PathBuf| std::fs::read(file).with_context(|| format!("cannot read {}", file.display()));
+        let authorities = self.ca_file.as_ref().map(read).transpose()?;
+        Client::new(&self.host, self.key()?, authorities.as_deref())
     }
 
     fn key(&self) -> Result<String> {
