@@ -10,6 +10,7 @@ use std::{
 use anyhow::{Context, Result, anyhow, bail};
 
 use crate::lock::FileLock;
+use crate::shrink::shrunk;
 
 /// Names a directory with the delivered modules built elsewhere, under the names that cargo gives them. Probes are built all the same.
 pub const OVERRIDE: &str = "JACKSTAFF_MODULES";
@@ -151,7 +152,13 @@ impl Module {
                 path.display()
             );
         }
-        Ok(path)
+        if !Self::DELIVERED.contains(&self) {
+            return Ok(path);
+        }
+        Ok(shrunk(&path).unwrap_or_else(|error| {
+            eprintln!("testbed: {package} stays larger than it could be: {error:#}");
+            path
+        }))
     }
 }
 
