@@ -28,7 +28,7 @@ const MAX_ATTRIBUTE_BYTES: u64 = jackstaff_service::MAX_BODY_BYTES as u64;
 /// Read, change, erase and import what a running host has stored about users
 ///
 /// Works against any host that serves the API: the Spin app, the Fastly service, and Envoy's filter (with its prefix, as
-/// http://127.0.0.1:10000/flags). The host decides on stored attributes when a request asks for them, with ?enableEdgeDB=true or with
+/// `http://127.0.0.1:10000/flags`). The host decides on stored attributes when a request asks for them, with ?enableEdgeDB=true or with
 /// {"$jackstaff":{"userData":true}} in OFREP's context.
 #[derive(Args)]
 #[command(after_help = "\
@@ -58,7 +58,7 @@ enum Command {
 /// Where the host is, and who asks.
 #[derive(Args)]
 struct Target {
-    /// The host's address, such as https://flags.example.com; a path in front of /v1 belongs to it
+    /// The host's address, such as `https://flags.example.com`; a path in front of /v1 belongs to it
     #[arg(long, value_name = "URL")]
     host: String,
     /// A file that holds the key and nothing else [default: the variable JACKSTAFF_KEY]
