@@ -22,7 +22,7 @@ impl FilterConfig<'_> {
         let own = self.per_flag_headers.values_mut();
         let context = self.context.as_mut().map(|context| &mut context.header);
         let test = self.test.as_mut().map(|test| &mut test.header);
-        let attributes = self.attributes.iter_mut().map(|attribute| &mut attribute.header);
+        let attributes = self.attributes.iter_mut().filter_map(|attribute| attribute.header.as_mut());
         let overrides = self.overrides.iter_mut().filter_map(|overrides| overrides.header.as_mut());
         let identity = self.identity.iter_mut().filter_map(|source| match source {
             Source::Header(name) => Some(name),
@@ -56,7 +56,8 @@ impl FilterConfig<'_> {
             }
         }
         for (at, attribute) in self.attributes.iter().enumerate() {
-            read.push((format!("$.attributes[{at}].header"), attribute.header.as_str()));
+            let path = format!("$.attributes[{at}].header");
+            read.extend(attribute.header.iter().map(|name| (path.clone(), name.as_str())));
         }
         (guarded, read)
     }

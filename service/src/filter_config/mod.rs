@@ -56,7 +56,7 @@ pub struct FilterConfig<'a> {
     pub routes: Vec<RouteConfig>,
     /// Where the user's id is looked for: the first source that has one is taken.
     pub identity: Vec<Source>,
-    /// Headers that are attributes of the user.
+    /// Headers and properties that are attributes of the user.
     pub attributes: Vec<Attribute>,
     /// A header with a whole user, set by something in front that is trusted.
     pub context: Option<ContextHeader>,

@@ -1,19 +1,24 @@
-//! Attributes of the user from headers, by an explicit list.
+//! Attributes of the user from headers and Envoy's properties, by an explicit list.
 
 use jackstaff_core::source::document;
 use jackstaff_core::{Context, Scope, Value};
 use serde::Deserialize;
 
-use super::{Headers, first};
+use super::{Headers, Surroundings, check_property, first};
 use crate::filter_config::ConfigError;
 
-/// A header that is an attribute.
+/// A header or a property that is an attribute: one of both is named.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct Attribute {
     /// The header. Of several with this name, the first counts.
-    pub header: String,
+    #[serde(default)]
+    pub header: Option<String>,
+    /// A property of Envoy, by its path, such as a claim that jwt_authn has checked:
+    /// `["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "<payload_in_metadata>", "plan"]`. Lists and objects are left out.
+    #[serde(default)]
+    pub property: Option<Vec<String>>,
     /// The name by which rules know the attribute.
     pub name: String,
     /// Where rules look for it.
@@ -56,16 +61,11 @@ pub enum AttributeType {
 
 impl Attribute {
     /// Sets the attribute, where the request has a value that can be read and the context does not know better.
-    pub fn apply<'h>(&'h self, headers: &Headers<'h>, context: &mut Context<'h>) {
-        let Some(text) = first(headers, &self.header).and_then(|value| std::str::from_utf8(value.trim_ascii()).ok())
-        else {
-            return;
-        };
-        let value = match self.kind {
-            AttributeType::String => Some(Value::String(text.into())),
-            AttributeType::Number => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Number),
-            AttributeType::Boolean => text.parse().ok().map(Value::Bool),
-            AttributeType::Json => document(text.as_bytes()).ok(),
+    pub fn apply<'h>(&'h self, headers: &Headers<'h>, surroundings: &mut impl Surroundings, context: &mut Context<'h>) {
+        let value = match (&self.header, &self.property) {
+            (Some(header), _) => first(headers, header).and_then(|value| self.read(value)),
+            (None, Some(path)) => surroundings.property(path).and_then(|value| self.read_property(&value)),
+            (None, None) => None,
         };
         let scope = match self.scope {
             AttributeScope::Profile => Scope::Profile,
@@ -80,7 +80,36 @@ impl Attribute {
         }
     }
 
+    /// Envoy hands over text as it is, a number as the 8 bytes of a double (little-endian) and a boolean as one byte, and does not say which
+    /// (measured: the type is the configuration's to know).
+    fn read_property(&self, value: &[u8]) -> Option<Value<'static>> {
+        match (self.kind, value) {
+            (AttributeType::Number, value) if value.len() == 8 && !value.iter().all(u8::is_ascii_graphic) => {
+                let bytes = value.first_chunk()?;
+                Some(f64::from_le_bytes(*bytes)).filter(|number| number.is_finite()).map(Value::Number)
+            }
+            (AttributeType::Boolean, [byte @ (0 | 1)]) => Some(Value::Bool(*byte == 1)),
+            _ => self.read(value).map(Value::into_owned),
+        }
+    }
+
+    fn read<'h>(&self, value: &'h [u8]) -> Option<Value<'h>> {
+        let text = std::str::from_utf8(value.trim_ascii()).ok()?;
+        match self.kind {
+            AttributeType::String => Some(Value::String(text.into())),
+            AttributeType::Number => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Number),
+            AttributeType::Boolean => text.parse().ok().map(Value::Bool),
+            AttributeType::Json => document(text.as_bytes()).ok(),
+        }
+    }
+
     pub(crate) fn check(&self, path: &str, errors: &mut Vec<ConfigError>) {
+        if self.header.is_some() == self.property.is_some() {
+            errors.push(ConfigError::new(path, "names not exactly one of `header` and `property`", "say which it is"));
+        }
+        if let Some(property) = &self.property {
+            check_property(property, &format!("{path}.property"), errors);
+        }
         if self.name.is_empty() {
             errors.push(ConfigError::new(format!("{path}.name"), "is empty", "name the attribute as rules know it"));
         }

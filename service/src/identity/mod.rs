@@ -134,6 +134,16 @@ fn id(value: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
     .filter(|id| legal(id.as_bytes()))
 }
 
+fn check_property(parts: &[String], path: &str, errors: &mut Vec<ConfigError>) {
+    if parts.is_empty() || parts.iter().any(|part| part.is_empty() || part.contains('\0')) {
+        errors.push(ConfigError::new(
+            path,
+            "is no path of a property",
+            "list its parts, none of them empty, as in [\"connection\", \"uri_san_peer_certificate\"]",
+        ));
+    }
+}
+
 impl Source {
     pub(crate) fn check(&self, path: &str, errors: &mut Vec<ConfigError>) {
         match self {
@@ -146,15 +156,7 @@ impl Source {
                 "name the parameter as it reads when it is decoded",
             )),
             Self::Query(_) => {}
-            Self::Property(parts) => {
-                if parts.is_empty() || parts.iter().any(|part| part.is_empty() || part.contains('\0')) {
-                    errors.push(ConfigError::new(
-                        format!("{path}.property"),
-                        "is no path of a property",
-                        "list its parts, none of them empty, as in [\"connection\", \"uri_san_peer_certificate\"]",
-                    ));
-                }
-            }
+            Self::Property(parts) => check_property(parts, &format!("{path}.property"), errors),
             Self::Anonymous(anonymous) => anonymous.check(&format!("{path}.anonymous"), errors),
         }
     }

@@ -83,11 +83,17 @@ fn without_consent_the_cookie_is_neither_read_nor_set() {
 
 #[test]
 fn attributes_are_read_by_their_type() {
-    let attribute = |kind| Attribute { header: "x-a".into(), name: "a".into(), scope: AttributeScope::Custom, kind };
+    let attribute = |kind| Attribute {
+        header: Some("x-a".into()),
+        property: None,
+        name: "a".into(),
+        scope: AttributeScope::Custom,
+        kind,
+    };
     let read = |kind, value: &[u8]| {
         let attribute = attribute(kind);
         let mut context = Context::new("u");
-        attribute.apply(&[(b"X-A", value)], &mut context);
+        attribute.apply(&[(b"X-A", value)], &mut Around(None), &mut context);
         context.into_owned().get(Scope::Custom, "a").cloned()
     };
     assert_eq!(read(AttributeType::String, b" 7 "), Some(Value::String("7".into())));
@@ -100,7 +106,7 @@ fn attributes_are_read_by_their_type() {
     assert_eq!(read(AttributeType::String, b"\xff"), None);
     let mut known = Context::new("u").with(Scope::Custom, "a", Value::Null);
     let attribute = attribute(AttributeType::String);
-    attribute.apply(&[(b"x-a", b"new")], &mut known);
+    attribute.apply(&[(b"x-a", b"new")], &mut Around(None), &mut known);
     assert_eq!(known.get(Scope::Custom, "a"), Some(&Value::Null), "the context knows better");
 }
 
@@ -111,5 +117,40 @@ proptest! {
         let found = identify(&sources(), &headers, &mut Around(Some([2; 16]))).unwrap();
         prop_assert!(!found.id.is_empty() && found.id.len() <= MAX_ID_BYTES);
         let _ = context_json(&value);
+    }
+}
+
+#[test]
+fn properties_are_read_as_the_configuration_says() {
+    struct Claim(&'static [u8]);
+    impl Surroundings for Claim {
+        fn random(&mut self) -> Option<[u8; 16]> {
+            None
+        }
+        fn property(&mut self, path: &[String]) -> Option<Vec<u8>> {
+            (path == ["metadata", "plan"]).then(|| self.0.to_vec())
+        }
+    }
+    let number: &'static [u8] = &[0, 0, 0, 0, 0, 0, 0x5e, 0x40];
+    for (kind, bytes, expected) in [
+        (AttributeType::String, &b"gold"[..], Some(Value::String("gold".into()))),
+        (AttributeType::Number, number, Some(Value::Number(120.0))),
+        (AttributeType::Number, b"12345678", Some(Value::Number(12_345_678.0))),
+        (AttributeType::Number, &[0xff; 8], None),
+        (AttributeType::Boolean, &[1], Some(Value::Bool(true))),
+        (AttributeType::Boolean, b"false", Some(Value::Bool(false))),
+        (AttributeType::Boolean, &[2], None),
+        (AttributeType::String, &[0xff], None),
+    ] {
+        let attribute = Attribute {
+            header: None,
+            property: Some(vec!["metadata".into(), "plan".into()]),
+            name: "plan".into(),
+            scope: AttributeScope::Custom,
+            kind,
+        };
+        let mut context = Context::anonymous();
+        attribute.apply(&[], &mut Claim(bytes), &mut context);
+        assert_eq!(context.get(jackstaff_core::Scope::Custom, "plan").cloned(), expected, "{bytes:?}");
     }
 }

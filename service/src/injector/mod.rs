@@ -186,7 +186,7 @@ impl Injector {
             },
         };
         for attribute in &self.attributes {
-            attribute.apply(headers, &mut context);
+            attribute.apply(headers, exchange, &mut context);
         }
         // About a user whose id was made a moment ago nobody knows anything.
         let known = context.targeting_key().filter(|id| set_cookie.is_none() && !id.is_empty());
