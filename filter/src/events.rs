@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, header};
+use http::{HeaderValue, Method, header};
 use jackstaff_service::executor::Task;
 use jackstaff_service::exposure::{Batch, Exposures};
 use jackstaff_service::filter_config::EventsConfig;
@@ -78,16 +78,9 @@ impl Events {
     fn send(&self, platform: &EnvoyPlatform, text: String) -> Task<bool> {
         let (platform, collector) = (Rc::new(platform.clone()), self.config.collector.clone());
         Task::new(async move {
-            let mut request = Request::new(Bytes::from(text));
+            let Some(mut request) = collector.request(Bytes::from(text)) else { return false };
             *request.method_mut() = Method::POST;
-            let Ok(uri) = collector.path.parse() else { return false };
-            *request.uri_mut() = uri;
-            let headers = request.headers_mut();
-            let mut add = |name, value: Option<HeaderValue>| value.map(|value| headers.insert(name, value));
-            add(header::HOST, HeaderValue::from_str(&collector.authority).ok());
-            add(header::CONTENT_TYPE, Some(HeaderValue::from_static("application/x-ndjson")));
-            let authorization = collector.authorization.as_deref();
-            add(header::AUTHORIZATION, authorization.and_then(|text| HeaderValue::from_str(text).ok()));
+            request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/x-ndjson"));
             match platform.fetch(&collector.origin, request, collector.limit_ms).await {
                 Ok(response) if response.status().is_success() => true,
                 Ok(response) => {

@@ -10,6 +10,7 @@ pub mod http_client;
 pub mod lock;
 pub mod modules;
 pub mod plugin_reference;
+pub mod program;
 pub mod shrink;
 pub mod stack;
 pub mod upstream;

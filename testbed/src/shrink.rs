@@ -4,11 +4,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
-use crate::{cache, lock::FileLock};
+use crate::{cache, lock::FileLock, program::run};
 
 /// Named with the version in `testbed/tools/package.json`: another version is another directory.
 const INSTALLATION: &str = "binaryen-132.0.0";
@@ -119,15 +119,6 @@ fn write_leb128(mut number: usize, out: &mut Vec<u8>) {
             return;
         }
     }
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {command:?}"))?;
-    if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        bail!("{command:?} failed ({}):\n{}", output.status, String::from_utf8_lossy(&said));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -93,6 +93,18 @@ impl Source {
         Ok(())
     }
 
+    /// A request to the server, a GET until it is made something else. Nothing where the path is none.
+    #[must_use]
+    pub fn request(&self, body: Bytes) -> Option<Request<Bytes>> {
+        let mut request = Request::new(body);
+        *request.uri_mut() = self.path.parse().ok()?;
+        let headers = request.headers_mut();
+        headers.insert(header::HOST, HeaderValue::from_str(&self.authority).ok()?);
+        let authorization = self.authorization.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
+        authorization.map(|value| headers.insert(header::AUTHORIZATION, value));
+        Some(request)
+    }
+
     /// Asks the server, which is the one with the number `nth`, for what it has.
     ///
     /// # Errors
@@ -103,14 +115,11 @@ impl Source {
         nth: usize,
         known: Option<&Validators>,
     ) -> Result<Fetched, String> {
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = self.path.parse().map_err(|_| "its path is no path".to_owned())?;
+        let mut request = self.request(Bytes::new()).ok_or_else(|| "its path is no path".to_owned())?;
         let headers = request.headers_mut();
         let mut add = |name, value: Option<HeaderValue>| value.map(|value| headers.insert(name, value));
-        add(header::HOST, HeaderValue::from_str(&self.authority).ok());
         // What is compressed would have to be unpacked here.
         add(header::ACCEPT_ENCODING, Some(HeaderValue::from_static("identity")));
-        add(header::AUTHORIZATION, self.authorization.as_deref().and_then(|text| HeaderValue::from_str(text).ok()));
         if let Some(known) = known.filter(|known| known.source == nth) {
             add(header::IF_NONE_MATCH, known.etag.clone());
             add(header::IF_MODIFIED_SINCE, known.last_modified.clone());

@@ -2,13 +2,13 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 use sha2::{Digest as _, Sha256};
 
 use super::{copy_files, folder};
-use crate::{cache, lock::FileLock};
+use crate::{cache, lock::FileLock, program::run};
 
 /// Written when an installation is complete.
 const DONE: &str = "installed";
@@ -91,13 +91,4 @@ fn pip(dir: &Path) -> Result<()> {
     run(Command::new(dir.join("bin").join("python3"))
         .args(["-m", "pip", "install", "--quiet", "--require-hashes", "--requirement"])
         .arg(requirements))
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {command:?}"))?;
-    if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        bail!("{command:?} failed ({}):\n{}", output.status, String::from_utf8_lossy(&said));
-    }
-    Ok(())
 }

