@@ -2,8 +2,10 @@
 
 mod admission;
 pub mod devcycle;
+mod etag;
 mod ofrep;
 mod reply;
+mod ruleset;
 mod stored_user;
 
 use bytes::Bytes;
@@ -37,12 +39,13 @@ enum Endpoint {
     /// What is stored about a user; none where the path holds no text.
     EdgeDb(Option<String>),
     Ofrep(ofrep::Endpoint),
+    Ruleset,
 }
 
 impl Endpoint {
     fn methods(&self) -> &'static [Method] {
         match self {
-            Self::Health => &[Method::GET, Method::HEAD],
+            Self::Health | Self::Ruleset => &[Method::GET, Method::HEAD],
             Self::EdgeDb(_) => &[Method::GET, Method::PATCH, Method::DELETE],
             Self::DevCycle(_) | Self::Ofrep(_) => &[Method::POST],
         }
@@ -81,6 +84,7 @@ fn endpoint(path: &str) -> Option<Endpoint> {
             let endpoint = Endpoint::EdgeDb(String::from_utf8(id).ok());
             return parts.next().is_none().then_some(endpoint);
         }
+        ("v1", Some("ruleset")) => return parts.next().is_none().then_some(Endpoint::Ruleset),
         ("v1", Some("features")) => devcycle::Endpoint::Features,
         _ => return None,
     };
@@ -108,7 +112,7 @@ async fn route<P: Platform>(service: &Service<P>, head: &Parts, body: &Bytes) ->
         Refusal::new(
             StatusCode::NOT_FOUND,
             "no such endpoint: there are POST /ofrep/v1/evaluate/flags, /ofrep/v1/evaluate/flags/{key}, /v1/variables, /v1/variables/{key}, \
-             /v1/features, PATCH, GET and DELETE /v1/edgedb/{user_id}, and GET /healthz",
+             /v1/features, PATCH, GET and DELETE /v1/edgedb/{user_id}, GET /v1/ruleset, and GET /healthz",
         )
     })?;
     if head.method == Method::OPTIONS {
@@ -123,6 +127,7 @@ async fn route<P: Platform>(service: &Service<P>, head: &Parts, body: &Bytes) ->
         Endpoint::Health => Ok(json(StatusCode::OK, r#"{"status":"ok"}"#.to_owned())),
         Endpoint::DevCycle(endpoint) => devcycle::answer(service, &endpoint, head, body).await,
         Endpoint::EdgeDb(id) => devcycle::edgedb::answer(service, id.as_deref(), head, body).await,
+        Endpoint::Ruleset => ruleset::answer(service, head, body).await,
         Endpoint::Ofrep(endpoint) => Ok(ofrep::answer(service, &endpoint, head, body).await),
     }
 }

@@ -382,3 +382,20 @@ fn ofrep_uses_what_is_stored_where_it_is_asked_to() {
     let failed = ask(one, asking);
     assert_eq!((&failed["value"], &failed["metadata"]["jackstaff.userData"]), (&1.into(), &"failed".into()));
 }
+
+#[test]
+fn other_jackstaffs_take_the_ruleset() {
+    let service = service();
+    let get = |key: &str, known: &str| {
+        let request = http::Request::get("/v1/ruleset").header("authorization", key).header("if-none-match", known);
+        send(&service, request, "")
+    };
+    let response = get("s", "");
+    assert_eq!(response.status(), 200);
+    let ruleset = jackstaff_core::SharedRuleset::verify(response.body().to_vec()).unwrap();
+    assert!(ruleset.get().len() > 0);
+    let tag = header(&response, "etag").to_owned();
+    let known = get("s", &tag);
+    assert_eq!((known.status(), known.body().len()), (StatusCode::NOT_MODIFIED, 0));
+    assert_eq!(get("c", "").status(), 401, "rules tell of users");
+}

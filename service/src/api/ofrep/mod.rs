@@ -4,7 +4,6 @@
 
 mod answer;
 mod context;
-mod etag;
 mod selector;
 
 use bytes::Bytes;
@@ -16,6 +15,7 @@ use jackstaff_core::{ErrorCode, Ruleset, write_json_string};
 use super::admission::admit;
 use super::reply::{Refusal, STATUS, empty, json};
 use super::stored_user::{self, Used};
+use crate::api::etag;
 use crate::auth::KeyKind;
 use crate::flag_header;
 use crate::identity::long_id;

@@ -3,12 +3,12 @@
 use siphasher::sip::SipHasher13;
 
 /// The tag of an answer: the same on every machine.
-pub(super) fn of(body: &[u8]) -> String {
+pub(in crate::api) fn of(body: &[u8]) -> String {
     format!("\"{:016x}\"", SipHasher13::new().hash(body))
 }
 
 /// Whether an `If-None-Match` header names `tag`: by comparing weakly, or as `*`.
-pub(super) fn matches(header: &[u8], tag: &str) -> bool {
+pub(in crate::api) fn matches(header: &[u8], tag: &str) -> bool {
     let header = header.trim_ascii();
     if header == b"*" {
         return true;
