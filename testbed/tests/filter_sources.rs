@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::hosts::ready;
 use jackstaff_core::{CompileOptions, compile};
-use jackstaff_testbed::deploy::Host;
+use jackstaff_testbed::deploy::{ApiDeployment, ApiHost, Host, Key};
 use jackstaff_testbed::hosts::envoy::{Envoy, EnvoyOptions};
 use jackstaff_testbed::http_client::{Request, Response, send};
 use jackstaff_testbed::modules::Module;
@@ -263,4 +264,28 @@ fn requests_are_refused_until_there_is_a_ruleset_where_that_is_wanted() {
         thread::sleep(Duration::from_millis(50));
     }
     assert!(begun.elapsed() > Duration::from_secs(2), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn another_jackstaff_is_a_source() {
+    if !ready(Host::Envoy) {
+        return;
+    }
+    let key = Key { key: "dvc_server_mesh".to_owned(), kind: "server".to_owned(), environment: "shop".to_owned() };
+    let deployment = ApiDeployment {
+        rulesets: BTreeMap::from([("shop".to_owned(), source(9))]),
+        keys: vec![key],
+        ..ApiDeployment::default()
+    };
+    let spin = ApiHost::start(Host::Spin, &deployment).unwrap();
+    let from_spin = json!({
+        "sources": [{"origin": "jackstaff", "authority": "flags.test", "path": "/v1/ruleset", "authorization": "dvc_server_mesh"}],
+        "refresh": {"poll_s": 1},
+        "identity": [{"header": "x-user-id"}],
+    });
+    let lab = Lab::start(2, &[("jackstaff", spin.address().unwrap())], from_spin.to_string());
+    lab.until("Spin's ruleset", build(9));
+    // Asked again, Spin says that nothing has changed, and the ruleset counts as fresh.
+    thread::sleep(Duration::from_secs(3));
+    lab.until("still fresh", |(_, status)| status.starts_with("fresh") && !status.contains("age=3"));
 }
