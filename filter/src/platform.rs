@@ -51,6 +51,8 @@ impl Platform for EnvoyPlatform {
     /// The value itself.
     type Generation = Vec<u8>;
 
+    const STORES_RULESETS: bool = false;
+
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError> {
         Ok(self.store()?.read(key, self.now())?.map(|(value, _)| value))
     }

@@ -115,7 +115,7 @@ impl Config {
     ///
     /// # Errors
     /// Where a setting is unusable, or the platform cannot say.
-    pub async fn load(platform: &impl Platform) -> Result<Self, ConfigError> {
+    pub async fn load<P: Platform>(platform: &P) -> Result<Self, ConfigError> {
         let read = async |setting| match platform.setting(setting).await {
             Ok(text) => Ok(text.unwrap_or_default()),
             Err(error) => Err(ConfigError { setting, message: format!("cannot be read: {error}") }),
@@ -127,7 +127,7 @@ impl Config {
             open_environment: &read(OPEN_ENVIRONMENT).await?,
             rate_limit: &read(RATE_LIMIT).await?,
             user_data: &read(USER_DATA).await?,
-            sources: &read(SOURCES).await?,
+            sources: &if P::STORES_RULESETS { read(SOURCES).await? } else { String::new() },
         })
     }
 

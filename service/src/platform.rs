@@ -16,6 +16,9 @@ pub trait Platform {
     /// What tells one state of a key from every other: a counter, or the value itself.
     type Generation: Clone;
 
+    /// Whether the service looks for rulesets in the store. Where somebody else hands it one, the code for that is left out of the module.
+    const STORES_RULESETS: bool = true;
+
     /// The value under `key` in the deployment's key-value store; `None` where nothing lies there.
     ///
     /// # Errors

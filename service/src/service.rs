@@ -103,6 +103,7 @@ impl<P: Platform> Service<P> {
         let supply = match &self.rulesets {
             Rulesets::Given(own, supply) if own == environment => return supply.current(self.platform.now()),
             Rulesets::Given(own, _) => return Err(Unsupplied(format!("here is only the one of `{own}`"))),
+            Rulesets::Store(_) if !P::STORES_RULESETS => return Err(Unsupplied("here is none".to_owned())),
             Rulesets::Store(supplies) => {
                 let mut supplies = lock(supplies);
                 match supplies.get(environment) {

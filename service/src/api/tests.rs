@@ -393,7 +393,7 @@ fn other_jackstaffs_take_the_ruleset() {
     let response = get("s", "");
     assert_eq!(response.status(), 200);
     let ruleset = jackstaff_core::SharedRuleset::verify(response.body().to_vec()).unwrap();
-    assert!(ruleset.get().len() > 0);
+    assert!(!ruleset.get().is_empty());
     let tag = header(&response, "etag").to_owned();
     let known = get("s", &tag);
     assert_eq!((known.status(), known.body().len()), (StatusCode::NOT_MODIFIED, 0));

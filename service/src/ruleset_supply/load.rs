@@ -43,7 +43,7 @@ pub(super) async fn load<P: Platform>(
     origins: &Origins<'_>,
     current: Option<&Current>,
 ) -> Result<Candidate, String> {
-    if !origins.store {
+    if !P::STORES_RULESETS || !origins.store {
         return from_servers(platform, origins, current).await;
     }
     let key = store_key::ruleset(origins.environment);
