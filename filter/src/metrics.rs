@@ -76,6 +76,11 @@ impl Metrics {
         self.add("jackstaff.source_failures", failures);
     }
 
+    /// Tells how many users made room for others.
+    pub(crate) fn evicted(&mut self, users: u64) {
+        self.add("jackstaff.user_data_evicted", users);
+    }
+
     /// Tells of exposure events.
     pub(crate) fn events(&mut self, sent: u64, failed: u64, dropped: u64) {
         self.add("jackstaff.events.batches_sent", sent);

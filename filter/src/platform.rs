@@ -40,6 +40,11 @@ impl EnvoyPlatform {
         &self.calls
     }
 
+    /// How many users made room for others since this was last asked.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.store.as_ref().map_or(0, |store| store.evicted())
+    }
+
     fn store(&self) -> Result<&SharedStore, PlatformError> {
         self.store.as_deref().ok_or_else(|| {
             PlatformError("this Envoy stores nothing: set `user_data` in the plugin configuration".to_owned())

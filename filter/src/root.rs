@@ -117,6 +117,9 @@ impl Chores {
             *failures = seen;
             self.adopt(plugin, fresh);
         }
+        if let Some(metrics) = &mut self.metrics {
+            metrics.evicted(plugin.platform.evicted());
+        }
         if let Some(events) = &mut self.events {
             events.go_on(&plugin.platform);
             let (sent, failed, dropped) = events.told();

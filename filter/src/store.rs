@@ -4,6 +4,7 @@
 //! the entries of the keys which fall to it. A place that is full forgets the entry that was written longest ago. A change replaces a
 //! place if nobody else did meanwhile: the host's comparison is exact across workers.
 
+use std::cell::Cell;
 use std::hash::{DefaultHasher, Hasher as _};
 
 use jackstaff_core::Timestamp;
@@ -26,6 +27,8 @@ const CREATE: u32 = u32::MAX;
 pub(crate) struct SharedStore {
     prefix: String,
     places: u32,
+    /// Entries that made room for others, since somebody asked.
+    evicted: Cell<u64>,
 }
 
 /// A key with its value.
@@ -41,7 +44,7 @@ impl SharedStore {
     pub(crate) fn new(entries: u32) -> Self {
         let places = entries.div_ceil(u32::try_from(WAYS).unwrap_or(1)).max(1);
         // In the name, as the same key falls to another place where there are fewer or more.
-        Self { prefix: format!("jackstaff:kv:{places}:"), places }
+        Self { prefix: format!("jackstaff:kv:{places}:"), places, evicted: Cell::new(0) }
     }
 
     /// The value under `key`.
@@ -75,12 +78,26 @@ impl SharedStore {
                 push(&mut after, &Entry { key: key.as_bytes(), expires, value });
             }
             let others = entries(&bytes).filter(|entry| entry.key != key.as_bytes() && entry.expires > now.0);
-            others.take(WAYS.saturating_sub(1)).for_each(|entry| push(&mut after, &entry));
+            let room = if value.is_some() { WAYS.saturating_sub(1) } else { WAYS };
+            let mut evicted = 0_u64;
+            for (nth, entry) in others.enumerate() {
+                if nth < room {
+                    push(&mut after, &entry);
+                } else {
+                    evicted = evicted.saturating_add(1);
+                }
+            }
             if shared::set(&place, &after, version).map_err(refused)? {
+                self.evicted.set(self.evicted.get().saturating_add(evicted));
                 return Ok(Written::Stored);
             }
         }
         Ok(Written::Conflict)
+    }
+
+    /// How many entries made room for others since this was last asked.
+    pub(crate) fn evicted(&self) -> u64 {
+        self.evicted.take()
     }
 
     fn place(&self, key: &str) -> String {

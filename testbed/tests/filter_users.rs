@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use jackstaff_testbed::deploy::Host;
-use jackstaff_testbed::hosts::envoy::{Envoy, EnvoyOptions};
+use jackstaff_testbed::hosts::envoy::{Envoy, EnvoyOptions, FailurePolicy};
 use jackstaff_testbed::hosts::proxy_wasm::{
     CalloutReply, Module as Wasm, Outcome, RequestIn, ResponseIn, SharedData, Vm, VmOptions, first,
 };
 use jackstaff_testbed::http_client::{Client, Request};
 use jackstaff_testbed::modules::Module;
-use jackstaff_testbed::upstream::Upstream;
+use jackstaff_testbed::upstream::{Seen, Upstream};
 use serde_json::{Value, json};
 
 use common::hosts::ready;
@@ -114,6 +114,9 @@ fn the_number_of_users_is_bounded_and_who_was_written_last_stays() {
     }
     let bytes: usize = shared.keys().iter().map(|key| shared.get(key).unwrap().0.len()).sum();
     assert!(shared.keys().len() <= 2 && bytes < 2_000, "{} values of {bytes} bytes", shared.keys().len());
+    vm.tick(plugin).unwrap();
+    let evicted = vm.metrics().iter().find(|metric| metric.name == "jackstaff.user_data_evicted").unwrap();
+    assert_eq!(evicted.value, 84);
     let kept: Vec<u32> = (0..100).filter(|nth| seen(&mut vm, &config, &format!("u{nth}")).0 == "platinum").collect();
     assert_eq!(kept.len(), 16, "{kept:?}");
     assert!(kept.contains(&99) && kept.contains(&98) && !kept.contains(&0), "{kept:?}");
@@ -233,4 +236,32 @@ fn a_hundred_patches_at_once_to_one_user_through_four_workers() {
     let kept = user["customData"].as_object().unwrap().len();
     println!("100 PATCHes to one user through 4 workers of Envoy: {kept} kept");
     assert_eq!(kept, 100);
+}
+
+#[test]
+fn a_worker_that_failed_and_was_loaded_again_knows_what_was_stored() {
+    if !ready(Host::Envoy) {
+        return;
+    }
+    let upstream = Upstream::start(0).unwrap();
+    let mut options = EnvoyOptions::new(Module::FaultyFilter.path().unwrap(), upstream.address())
+        .plugin("flags", config(json!({})).to_string());
+    options.failure_policy = FailurePolicy::FailReload { interval_millis: 1_000 };
+    let envoy = Envoy::start(&options).unwrap();
+    let address = envoy.addr("flags").unwrap();
+    let send = |request: Request| jackstaff_testbed::http_client::send(address, &request).unwrap();
+    let body = br#"{"customData":{"stars":120}}"#;
+    let patch = Request::with_body("PATCH", "/flags/v1/edgedb/ada", body).header("authorization", KEY);
+    assert_eq!(send(patch).status, 200);
+    assert_eq!(send(Request::get("/").header("x-jackstaff-trap", "now")).status, 503);
+    let begun = std::time::Instant::now();
+    let seen = loop {
+        let response = send(Request::get("/").header("x-user-id", "ada"));
+        if response.status == 200 {
+            break Seen::from_json(&response.body).unwrap();
+        }
+        assert!(begun.elapsed().as_secs() < 20, "it is not loaded again");
+        thread::sleep(std::time::Duration::from_millis(50));
+    };
+    assert_eq!(seen.header_all("x-flags"), [b"platinum"]);
 }
