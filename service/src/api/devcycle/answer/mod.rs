@@ -3,8 +3,6 @@
 mod flagd;
 mod write;
 
-use std::collections::BTreeMap;
-
 use jackstaff_core::sort;
 use jackstaff_core::source::devcycle::{Details, fault_message};
 use jackstaff_core::{
@@ -14,6 +12,12 @@ use jackstaff_core::{
 
 pub use crate::api::reply::{MAX_ANSWER_BYTES, TooLarge};
 use write::{Json, Members, write_variable};
+
+/// What a feature and its variables take in an answer, about: growing step by step copies what is written again and again.
+const BYTES_PER_FEATURE: usize = 768;
+
+/// What an `eval` object takes beside its details, about.
+const BYTES_PER_EVAL: usize = 96;
 
 /// A feature that could not be decided. It breaks only itself.
 #[derive(Clone, Copy, Debug)]
@@ -206,7 +210,8 @@ impl Bucketed<'_> {
         if self.too_large {
             return Err(TooLarge);
         }
-        let mut out = Json::default();
+        let choices = self.decided.len().saturating_add(self.by_hand.len());
+        let mut out = Json::with_capacity(choices.saturating_mul(BYTES_PER_FEATURE));
         write(&mut out);
         out.finish()
     }
@@ -229,22 +234,25 @@ impl Bucketed<'_> {
     fn write_features(&self, out: &mut Json) {
         let mut members = Members::begin(out);
         for (decision, variant, eval) in self.features() {
-            let mut feature = Members::begin(members.next(decision.key));
+            let out = members.next(decision.key);
             for (name, text) in [
-                ("_id", decision.id),
-                ("key", decision.key),
-                ("type", if decision.kind.is_empty() { flagd::PLAIN_FEATURE } else { decision.kind }),
-                ("_variation", variant.id),
-                ("variationName", variant.name),
-                ("variationKey", variant.key),
+                ("{\"_id\":", decision.id),
+                (",\"key\":", decision.key),
+                (",\"type\":", if decision.kind.is_empty() { flagd::PLAIN_FEATURE } else { decision.kind }),
+                (",\"_variation\":", variant.id),
+                (",\"variationName\":", variant.name),
+                (",\"variationKey\":", variant.key),
             ] {
-                feature.next(name).string(text);
+                out.raw(name);
+                out.string(text);
             }
             if !decision.settings.is_empty() {
-                feature.next("settings").raw(decision.settings);
+                out.raw(",\"settings\":");
+                out.raw(decision.settings);
             }
-            feature.next("eval").raw(eval);
-            feature.end();
+            out.raw(",\"eval\":");
+            out.raw(eval);
+            out.raw("}");
         }
         members.end();
     }
@@ -259,19 +267,19 @@ impl Bucketed<'_> {
 
     fn write_variables(&self, out: &mut Json) {
         let mut order: Vec<FlagIndex> = Vec::new();
-        let mut set: BTreeMap<FlagIndex, (&Chosen, FlagValue<'_>)> = BTreeMap::new();
+        let mut set: Vec<Option<(&Chosen, FlagValue<'_>)>> = vec![None; self.ruleset.len()];
         for chosen in self.decided.iter().chain(&self.by_hand) {
-            // A damaged snapshot sets what is no flag.
-            let known = |(flag, _): &(FlagIndex, FlagValue<'_>)| flag.place() < self.ruleset.len();
-            for (flag, value) in self.ruleset.assignments(chosen.choice.variant).filter(known) {
-                if set.insert(flag, (chosen, value)).is_none() {
+            for (flag, value) in self.ruleset.assignments(chosen.choice.variant) {
+                // A damaged snapshot sets what is no flag.
+                let Some(place) = set.get_mut(flag.place()) else { continue };
+                if place.replace((chosen, value)).is_none() {
                     order.push(flag);
                 }
             }
         }
         let mut members = Members::begin(out);
         for flag in order {
-            if let (Some((chosen, value)), Some(view)) = (set.get(&flag), self.ruleset.flag(flag))
+            if let (Some(Some((chosen, value))), Some(view)) = (set.get(flag.place()), self.ruleset.flag(flag))
                 && let Some(decision) = self.ruleset.decision(chosen.choice.decision)
             {
                 write_variable(self.ruleset.dialect(), &view, &decision, value, &chosen.eval, members.next(view.key));
@@ -283,20 +291,23 @@ impl Bucketed<'_> {
 
 /// The `eval` object of a choice, whose decision `details` watched last.
 fn eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details) -> Result<String, TooLarge> {
-    let mut out = Json::default();
-    let mut members = Members::begin(&mut out);
-    if ruleset.dialect() == Dialect::Flagd && choice.reason != Reason::Override {
-        let (reason, details) = flagd::reason(choice.reason);
-        members.next("reason").string(reason);
-        members.next("details").string(details);
+    let (reason, text);
+    let (reason, details) = if ruleset.dialect() == Dialect::Flagd && choice.reason != Reason::Override {
+        flagd::reason(choice.reason)
     } else {
-        members.next("reason").string(choice.reason.as_str());
-        members.next("details").string(&details.text(ruleset, choice));
-    }
+        (reason, text) = (choice.reason.as_str(), details.text(ruleset, choice));
+        (reason, text.as_str())
+    };
+    let mut out = Json::with_capacity(details.len().saturating_add(BYTES_PER_EVAL));
+    out.raw("{\"reason\":\"");
+    out.raw(reason);
+    out.raw("\",\"details\":");
+    out.string(details);
     if let Some(rule) = choice.rule.and_then(|rule| ruleset.rule(rule)) {
-        members.next("target_id").string(rule.id);
+        out.raw(",\"target_id\":");
+        out.string(rule.id);
     }
-    members.end();
+    out.raw("}");
     out.finish()
 }
 

@@ -13,6 +13,11 @@ pub(super) struct Json {
 }
 
 impl Json {
+    /// With room for about `bytes`.
+    pub(super) fn with_capacity(bytes: usize) -> Self {
+        Self { text: String::with_capacity(bytes.min(MAX_ANSWER_BYTES)), too_large: false }
+    }
+
     /// Appends what is JSON already.
     pub(super) fn raw(&mut self, json: &str) {
         if self.takes(json.len()) {
@@ -56,15 +61,20 @@ pub(super) fn write_variable(
     eval: &str,
     out: &mut Json,
 ) {
-    let mut members = Members::begin(out);
-    members.next("_id").string(flag.id);
-    members.next("type").string(type_name(flagd::kind(dialect, flag.kind, value)));
-    members.next("key").string(flag.key);
-    members.append(flag.extra);
-    members.next("_feature").string(decision.id);
-    members.next("value").value(value);
-    members.next("eval").raw(eval);
-    members.end();
+    out.raw("{\"_id\":");
+    out.string(flag.id);
+    out.raw(",\"type\":\"");
+    out.raw(type_name(flagd::kind(dialect, flag.kind, value)));
+    out.raw("\",\"key\":");
+    out.string(flag.key);
+    out.raw(flag.extra);
+    out.raw(",\"_feature\":");
+    out.string(decision.id);
+    out.raw(",\"value\":");
+    out.value(value);
+    out.raw(",\"eval\":");
+    out.raw(eval);
+    out.raw("}");
 }
 
 const fn type_name(kind: ValueKind) -> &'static str {
@@ -96,11 +106,6 @@ impl<'o> Members<'o> {
         self.out.string(name);
         self.out.raw(":");
         self.out
-    }
-
-    /// Members that are JSON already, each with its comma in front; not for the first place.
-    fn append(&mut self, members: &str) {
-        self.out.raw(members);
     }
 
     pub(super) fn end(self) {
