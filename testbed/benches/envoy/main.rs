@@ -1,0 +1,113 @@
+//! What the filter adds to a request in a real Envoy, beside what people use instead of it: one worker, in turns, in one run.
+//!
+//!     cargo bench -p jackstaff-testbed --bench envoy [-- --quick]
+//!
+//! Every variant must set the header that it is there for before it is timed. CPU time is counted, not time on the clock: that of all of Envoy's
+//! threads, and that of the service that a variant asks. A missed budget is marked and does not fail the run: machines differ.
+
+mod bootstrap;
+mod cpu;
+mod decider;
+// The configuration generator of the core's own benchmarks.
+#[allow(dead_code, reason = "each benchmark uses a part")]
+#[path = "../../../core/benches/generate/mod.rs"]
+mod generate;
+mod load;
+mod protobuf;
+mod table;
+
+use std::env;
+
+use anyhow::{Context as _, Result, anyhow, ensure};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jackstaff_core::{CompileOptions, compile};
+use jackstaff_testbed::hosts::envoy::Envoy;
+use serde_json::{Value, json};
+
+use bootstrap::Variant;
+use cpu::Clock;
+use decider::Decider;
+use load::Load;
+use table::{Row, Table};
+
+/// How many flags the ruleset has, and how many of them a request carries: what the design's budget names.
+const FLAGS: usize = 1_000;
+const SENT: usize = 10;
+
+struct Effort {
+    rounds: usize,
+    requests: usize,
+}
+
+fn main() -> Result<()> {
+    let quick = env::args().any(|argument| argument == "--quick" || argument == "--test");
+    let effort = if quick { Effort { rounds: 3, requests: 200 } } else { Effort { rounds: 41, requests: 4_000 } };
+
+    let config = plugin_config()?;
+    let decider = Decider::start(&config)?;
+    let envoy = Envoy::start_bootstrap(&bootstrap::bootstrap(&config, decider.address())?, 1, &[])?;
+    let mut loads = Vec::new();
+    for variant in Variant::ALL {
+        let address = envoy.addr(variant.name())?;
+        let header = load::header_set(address).with_context(|| format!("{}: {}", variant.name(), envoy.log()))?;
+        check(variant, &header)?;
+        loads.push(Load::new(address)?);
+    }
+
+    let envoys = Clock::process(envoy.process_id());
+    let mut samples = vec![Vec::new(); Variant::ALL.len()];
+    for load in &mut loads {
+        load.run(effort.requests)?;
+    }
+    for _ in 0..effort.rounds {
+        for (load, samples) in loads.iter_mut().zip(&mut samples) {
+            let (envoy, service) = (envoys.read()?, decider.cpu()?);
+            load.run(effort.requests)?;
+            let each = |nanoseconds: u64| nanoseconds as f64 / effort.requests as f64;
+            samples.push((each(envoys.read()? - envoy), each(decider.cpu()? - service)));
+        }
+    }
+    let rows = Variant::ALL.into_iter().zip(samples).map(|(variant, samples)| Row {
+        variant,
+        envoy: median(samples.iter().map(|sample| sample.0)),
+        service: if variant.asks_service() { median(samples.iter().map(|sample| sample.1)) } else { 0.0 },
+    });
+    let table = Table::new(rows.collect());
+    println!("{SENT} flags of a ruleset of {FLAGS}; a request with {} headers\n\n{table}", load::HEADERS);
+    if quick {
+        println!("A quick run shows that everything runs and agrees. Its figures mean nothing.");
+    }
+    Ok(())
+}
+
+fn median(samples: impl Iterator<Item = f64>) -> f64 {
+    let mut samples: Vec<_> = samples.collect();
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
+
+/// The filter's configuration, which the service that ext_authz and ext_proc ask has too.
+fn plugin_config() -> Result<Value> {
+    let compiled = compile(generate::config(FLAGS).as_bytes(), &CompileOptions::default());
+    let snapshot = compiled.map_err(|errors| anyhow!("the configuration does not compile: {errors:?}"))?.snapshot;
+    Ok(json!({
+        "ruleset": STANDARD.encode(snapshot),
+        "flags": (0..SENT).map(|nth| format!("flag-{}", nth * FLAGS / SENT)).collect::<Vec<_>>(),
+        "identity": [{ "header": "x-user-id" }],
+        "attributes": [{ "header": "x-country", "name": "country", "scope": "profile" }],
+    }))
+}
+
+/// The variants that decide send the same flags; the others send something, or nothing.
+fn check(variant: Variant, header: &str) -> Result<()> {
+    let flags = header.matches("flag-").count();
+    let right = match variant {
+        Variant::Nothing | Variant::NoOp => header == "-",
+        Variant::AllHeaders | Variant::Lua => header != "-",
+        Variant::Jackstaff | Variant::ExtAuthz | Variant::ExtProc => flags == SENT,
+    };
+    ensure!(right, "{} sets `x-flags: {header}`", variant.name());
+    println!("{}: {}", variant.name(), if flags > 0 { header } else { "no flags" });
+    Ok(())
+}
