@@ -125,8 +125,8 @@ impl HttpContext for Request {
     fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
         let Some(plugin) = &self.plugin else { return Action::Continue };
         let map = HeaderMap::get(MapType::HttpRequestHeaders);
-        let headers = map.pairs();
-        match plugin.api.as_ref().and_then(|api| api.request(&headers)) {
+        let Some(api) = &plugin.api else { return self.inject(map, Recall::Ask) };
+        match api.request(&map.pairs()) {
             None => return self.inject(map, Recall::Ask),
             Some(Ok(request)) => {
                 self.stage = Stage::Body(request);

@@ -14,7 +14,7 @@ use super::sidecar::Sidecar;
 use super::store::{SPIN_STORE, StoreState};
 use crate::clock::Clock;
 use crate::hosts::fastly::{FastlyHost, FastlyOptions};
-use crate::hosts::spin::{Component, Faults, SpinHost, SpinOptions};
+use crate::hosts::spin::{Component, Faults, Reuse, SpinHost, SpinOptions};
 use crate::http_client::{Client, Request, Response};
 use crate::modules::Module;
 
@@ -61,6 +61,8 @@ pub struct ApiDeployment {
     pub faults: Faults,
     /// There is no store at all.
     pub no_store: bool,
+    /// Each request gets an instance of its own, on Spin.
+    pub fresh_instances: bool,
     /// Where to listen, for hosts that do.
     pub listen: Option<std::net::SocketAddr>,
 }
@@ -189,6 +191,7 @@ impl ApiHost {
                         clock: deployment.clock.clone(),
                         faults: deployment.faults.clone(),
                         listen: deployment.listen,
+                        reuse: if deployment.fresh_instances { Reuse::NONE } else { Reuse::SPIN },
                         allowed_outbound_hosts: deployment
                             .called()
                             .map(|address| format!("http://{address}"))

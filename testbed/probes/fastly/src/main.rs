@@ -2,14 +2,21 @@
 
 use std::io::Write;
 
+use fastly::http::serve::Serve;
 use fastly::kv_store::{InsertMode, KVStoreError};
 use fastly::{ConfigStore, Error, KVStore, Request, Response, SecretStore, log::Endpoint};
 
 /// The store that the host grants, of each kind.
 const STORE: &str = "probe";
 
-#[fastly::main]
-fn main(request: Request) -> Result<Response, Error> {
+/// Sandboxes are kept as Jackstaff's are.
+const MAX_REQUESTS: usize = 1_000;
+
+fn main() {
+    Serve::new().with_max_requests(MAX_REQUESTS).run(serve);
+}
+
+fn serve(request: Request) -> Result<Response, Error> {
     let argument = request.get_query_str().unwrap_or_default();
     let body = match request.get_path() {
         "/empty" => Vec::new(),

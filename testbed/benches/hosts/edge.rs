@@ -1,0 +1,126 @@
+//! Spin and Fastly, each beside an empty app of the same SDK on the same host, over HTTP on one connection.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, ensure};
+use jackstaff_testbed::deploy::{ApiDeployment, ApiHost, Host, Key};
+use jackstaff_testbed::hosts::fastly::{self, FastlyHost, FastlyOptions};
+use jackstaff_testbed::hosts::spin::{Component, Reuse, SpinHost, SpinOptions};
+use jackstaff_testbed::http_client::{Client, Request};
+use jackstaff_testbed::modules::Module;
+
+use crate::measure::{Effort, medians, simple};
+
+/// At most so many times what the empty app takes: where the snapshot is in the instance, and where the instance is fresh.
+const KEPT: f64 = 1.3;
+const FRESH: f64 = 2.5;
+
+/// After so many requests Viceroy 0.22 ends a sandbox.
+const REQUESTS_PER_SANDBOX: usize = 6;
+
+const KEY: &str = "dvc_server_test";
+
+/// The same to both apps: a user, and a flag of the ruleset.
+fn request(target: &str) -> Request {
+    let user = br#"{"user_id":"user-4711","email":"ada@example.com","country":"CA","customData":{"plan":"gold","team":"edge"}}"#;
+    Request::with_body("POST", target, user).header("authorization", KEY).header("content-type", "application/json")
+}
+
+fn decision() -> Request {
+    request("/v1/variables/flag-500")
+}
+
+fn empty() -> Request {
+    request("/empty")
+}
+
+fn deployment(snapshot: &[u8], fresh_instances: bool) -> ApiDeployment {
+    ApiDeployment {
+        rulesets: BTreeMap::from([("test".to_owned(), snapshot.to_vec())]),
+        keys: vec![Key { key: KEY.to_owned(), kind: "server".to_owned(), environment: "test".to_owned() }],
+        fresh_instances,
+        ..ApiDeployment::default()
+    }
+}
+
+/// A client that has had its answer once.
+fn client(address: SocketAddr, request: &Request) -> Result<RefCell<Client>> {
+    let mut client = Client::new(address);
+    let answer = client.send(request)?;
+    ensure!(answer.status == 200, "status {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+    Ok(RefCell::new(client))
+}
+
+fn send(client: &RefCell<Client>, request: &Request) {
+    // An answer that failed would be a quick one.
+    assert_eq!(client.borrow_mut().send(request).expect("the host has stopped").status, 200);
+}
+
+/// Prints the rows of the hosts that are installed.
+pub fn print(snapshot: &[u8], effort: Effort) -> Result<()> {
+    println!("| host | Jackstaff | an empty app | ratio | at most | ok |\n|---|---:|---:|---:|---:|---|");
+    for (name, reuse, most) in
+        [("Spin, instances kept", Reuse::SPIN, KEPT), ("Spin, an instance a request", Reuse::NONE, FRESH)]
+    {
+        row(name, spin(snapshot, reuse, effort)?, most);
+    }
+    if fastly::viceroy_is_installed() {
+        let [kept, fresh] = fastly(snapshot, effort)?;
+        row("Fastly, sandbox kept", kept, KEPT);
+        row("Fastly, a fresh sandbox", fresh, FRESH);
+    } else {
+        println!("| Fastly | Viceroy is not installed | | | | |");
+    }
+    println!();
+    Ok(())
+}
+
+fn row(name: &str, [ours, theirs]: [f64; 2], most: f64) {
+    let ratio = ours / theirs;
+    let ok = if ratio <= most { "yes" } else { "**MISSED**" };
+    println!("| {name} | {:.0} µs | {:.0} µs | {ratio:.2}× | {most}× | {ok} |", ours / 1e3, theirs / 1e3);
+}
+
+fn spin(snapshot: &[u8], reuse: Reuse, effort: Effort) -> Result<[f64; 2]> {
+    let ours = ApiHost::start(Host::Spin, &deployment(snapshot, reuse == Reuse::NONE))?;
+    let probe = Component::load(Module::ProbeSpin.path()?)?;
+    let theirs = SpinHost::start(&probe, SpinOptions { reuse, ..SpinOptions::default() })?;
+    let (decision, empty) = (decision(), empty());
+    let decides = client(ours.address().context("the Spin host has no address")?, &decision)?;
+    let answers = client(theirs.address(), &empty)?;
+    Ok(medians(effort, [simple(|| send(&decides, &decision)), simple(|| send(&answers, &empty))]))
+}
+
+/// In a kept sandbox, and in a fresh one: every sixth request, which takes longest.
+fn fastly(snapshot: &[u8], effort: Effort) -> Result<[[f64; 2]; 2]> {
+    let ours = ApiHost::start(Host::Fastly, &deployment(snapshot, false))?;
+    let theirs = FastlyHost::start(FastlyOptions::new(Module::ProbeFastly.path()?))?;
+    let address = ours.address().context("Viceroy has no address")?;
+    let requests = [(client(address, &decision())?, decision()), (client(theirs.address(), &empty())?, empty())];
+    let mut samples = [const { [const { Vec::new() }; REQUESTS_PER_SANDBOX] }; 2];
+    for _ in 0..effort.rounds * 20 {
+        for ((client, request), samples) in requests.iter().zip(&mut samples) {
+            for sample in samples {
+                let start = Instant::now();
+                send(client, request);
+                sample.push(start.elapsed().as_nanos() as f64);
+            }
+        }
+    }
+    let [ours, theirs] = samples.map(|samples| {
+        let mut times = samples.map(median);
+        times.sort_by(f64::total_cmp);
+        times
+    });
+    // The middle of the others, and the longest.
+    let (kept, fresh) = ((REQUESTS_PER_SANDBOX - 1) / 2, REQUESTS_PER_SANDBOX - 1);
+    Ok([[ours[kept], theirs[kept]], [ours[fresh], theirs[fresh]]])
+}
+
+fn median(mut samples: Vec<f64>) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
+}
