@@ -10,6 +10,7 @@ mod filter;
 #[allow(dead_code, reason = "each benchmark uses a part")]
 #[path = "../../../core/benches/generate/mod.rs"]
 mod generate;
+#[allow(dead_code, reason = "each benchmark uses a part")]
 #[path = "../peers/measure.rs"]
 mod measure;
 

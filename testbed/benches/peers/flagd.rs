@@ -1,5 +1,6 @@
 //! flagd's dialect: Jackstaff's core beside crate datalogic-rs natively, and beside flagd's own evaluator in Node.
 
+use std::collections::HashMap;
 use std::hint::black_box;
 
 use anyhow::{Context as _, Result, anyhow, bail, ensure};
@@ -9,7 +10,7 @@ use jackstaff_core::{CompileOptions, Context, Dialect, NoVisitor, Ruleset, Times
 use serde_json::json;
 
 use crate::generate::flagd::{CONTEXT, definitions, targeting};
-use crate::measure::{Effort, Work, medians, simple};
+use crate::measure::{Effort, Work, computing, medians};
 use crate::node;
 use crate::table::{Row, Table};
 
@@ -41,12 +42,14 @@ pub fn decisions(effort: Effort, now: i64, seconds: f64, table: &mut Table) -> R
             black_box(session.evaluate(flag, &mut NoVisitor));
         }
     };
-    let [ours, theirs, all_ours, all_theirs] =
-        medians(effort, [simple(one), rules.first(1), simple(all), rules.first(FLAGS)]);
+    let [ours, rule, whole, all_ours, all_rules] =
+        medians(effort, [computing(one), rules.first(1), rules.whole("flag-0"), computing(all), rules.first(FLAGS)]);
     // The crate evaluates the rule alone: no flag is looked up, no variant found. Its data are parsed beforehand.
     let peer = "datalogic-rs 5.4.0 (the rule alone)";
-    table.0.push(Row::new("one flagd flag, native", ours, peer, theirs, Some(1.0)));
-    table.0.push(Row::new("100 flagd flags in one go, native", all_ours, peer, all_theirs, Some(1.0)));
+    table.0.push(Row::new("one flagd flag, native", ours, peer, rule, Some(1.0)));
+    table.0.push(Row::new("100 flagd flags in one go, native", all_ours, peer, all_rules, Some(1.0)));
+    let peer = "datalogic-rs 5.4.0, flag and variant from maps";
+    table.0.push(Row::new("one flagd flag, native", ours, peer, whole, None));
 
     let files = tempfile::tempdir()?;
     let (flags, user) = (files.path().join("flags.json"), files.path().join("context.json"));
@@ -84,6 +87,8 @@ fn variant(ruleset: &Ruleset<'_>, i: usize, context: &Context<'_>, now: Timestam
 struct Rules {
     engine: Engine,
     rules: Vec<(Logic, ParsedData)>,
+    /// By key: which of them is the flag's, and the value of each of its variants.
+    flags: HashMap<String, (usize, HashMap<String, String>)>,
 }
 
 impl Rules {
@@ -99,7 +104,10 @@ impl Rules {
                 Ok((logic, data))
             })
             .collect::<Result<Vec<_>>>()?;
-        Ok(Self { engine, rules })
+        let variants =
+            |i: usize| ["small", "medium", "large"].map(|key| (key.to_owned(), format!("{}-{i}", &key[..1])));
+        let flags = (0..FLAGS).map(|i| (format!("flag-{i}"), (i, variants(i).into()))).collect();
+        Ok(Self { engine, rules, flags })
     }
 
     fn variant(&self, i: usize) -> Result<String> {
@@ -109,10 +117,24 @@ impl Rules {
         Ok(value.as_str().with_context(|| format!("datalogic-rs gives no variant of flag-{i}"))?.to_owned())
     }
 
+    /// Decides a flag as an evaluator around the crate would: found by its key, its rule evaluated, the variant's value found.
+    fn whole<'w>(&'w self, key: &'w str) -> Work<'w> {
+        let mut session = self.engine.session();
+        computing(move || {
+            if let Some((rule, variants)) = self.flags.get(black_box(key))
+                && let Some((logic, data)) = self.rules.get(*rule)
+            {
+                let variant = session.eval_borrowed(black_box(logic), black_box(data.value()));
+                black_box(variant.ok().and_then(|variant| variants.get(variant.as_str()?)));
+            }
+            session.reset();
+        })
+    }
+
     /// Evaluates the first `count` rules, as its documentation shows it for hot loops: one session, reset after each.
     fn first(&self, count: usize) -> Work<'_> {
         let mut session = self.engine.session();
-        simple(move || {
+        computing(move || {
             for (logic, data) in self.rules.iter().take(count) {
                 _ = black_box(session.eval_borrowed(black_box(logic), black_box(data.value())));
                 session.reset();

@@ -10,6 +10,7 @@ mod flagd;
 // The configuration generator of the core's own benchmarks.
 #[path = "../../../core/benches/generate/mod.rs"]
 mod generate;
+#[allow(dead_code, reason = "each benchmark uses a part")]
 mod measure;
 mod native;
 mod node;

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// Something to time: does its work that many times and says how long that took, preparations left out.
 pub type Work<'w> = Box<dyn FnMut(u32) -> Duration + 'w>;
 
@@ -21,7 +23,24 @@ impl Effort {
     pub const QUICK: Self = Self { rounds: 3, round: Duration::from_millis(2) };
 }
 
-/// Work that needs no preparation.
+/// How long this thread has computed: what others do on the machine meanwhile is no part of it.
+pub fn thread_time() -> Duration {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
+/// Work that is all done on this thread.
+pub fn computing<'w>(mut run: impl FnMut() + 'w) -> Work<'w> {
+    Box::new(move |times| {
+        let start = thread_time();
+        for _ in 0..times {
+            run();
+        }
+        thread_time() - start
+    })
+}
+
+/// Work that others share in, timed by the clock on the wall.
 pub fn simple<'w>(mut run: impl FnMut() + 'w) -> Work<'w> {
     Box::new(move |times| {
         let start = Instant::now();

@@ -10,7 +10,7 @@ use jackstaff_service::api::devcycle::answer::bucketed;
 use serde_json::Value;
 
 use crate::everything::everything;
-use crate::measure::{Effort, medians, simple};
+use crate::measure::{Effort, computing, medians};
 use crate::subject::Subject;
 use crate::table::{Row, Table};
 use crate::{generate, rust_crate, typed_json};
@@ -47,13 +47,13 @@ pub fn decisions(subject: &Subject, effort: Effort, now: i64, table: &mut Table)
         let flag = ruleset.find(black_box(key));
         black_box(flag.map(|flag| ruleset.evaluate(flag, black_box(&user), moment)));
     };
-    let [ours, theirs] = medians(effort, [simple(run_one), peer.one(key)]);
+    let [ours, theirs] = medians(effort, [computing(run_one), peer.one(key)]);
     table.0.push(Row::new("one flag, native", ours, crate_name, theirs, Some(20.0)));
     let [memory, written, theirs] = medians(
         effort,
         [
-            simple(|| drop(black_box(everything(&ruleset, black_box(&user), moment)))),
-            simple(|| drop(black_box(bucketed(&ruleset, black_box(&user), moment, &[]).to_json()))),
+            computing(|| drop(black_box(everything(&ruleset, black_box(&user), moment)))),
+            computing(|| drop(black_box(bucketed(&ruleset, black_box(&user), moment, &[]).to_json()))),
             peer.all(),
         ],
     );
@@ -82,7 +82,7 @@ pub fn first_decision(features: usize, effort: Effort, now: i64, table: &mut Tab
     let parsed = parse()?.context("the parsed ruleset gives the user no value")?;
     ensure!(serde_json::from_str::<Value>(&parsed.to_json())? == json(&value)?, "the parsed ruleset decides otherwise");
 
-    let [ours, theirs] = medians(effort, [simple(|| _ = black_box(open())), simple(|| _ = black_box(parse()))]);
+    let [ours, theirs] = medians(effort, [computing(|| _ = black_box(open())), computing(|| _ = black_box(parse()))]);
     let budget = (features == 1_000).then_some(100.0);
     let what = format!("first decision from bytes, {features} flags ({} KB of JSON)", config.len() / 1_000);
     table.0.push(Row::new(&what, ours, "serde_json into borrowing structs", theirs, budget));

@@ -1,13 +1,12 @@
 //! Jackstaff's core as a WebAssembly module, in wasmtime.
 
 use std::cell::RefCell;
-use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 use jackstaff_testbed::modules::Module;
 use wasmtime::{Caller, Engine, Extern, Instance, Linker, Memory, Store, TypedFunc};
 
-use crate::measure::Work;
+use crate::measure::{Work, thread_time};
 
 /// The probe, loaded.
 pub struct Probe {
@@ -72,11 +71,11 @@ impl Probe {
     pub fn one_a_call(&self) -> Work<'_> {
         Box::new(|times| {
             let mut store = self.store.borrow_mut();
-            let start = Instant::now();
+            let start = thread_time();
             for _ in 0..times {
                 self.one.call(&mut *store, 1).expect("it answered before");
             }
-            start.elapsed()
+            thread_time() - start
         })
     }
 
@@ -93,9 +92,9 @@ impl Probe {
     fn inside<'w, T: wasmtime::WasmResults>(&'w self, run: &'w TypedFunc<u32, T>) -> Work<'w> {
         Box::new(move |times| {
             let mut store = self.store.borrow_mut();
-            let start = Instant::now();
+            let start = thread_time();
             run.call(&mut *store, times).expect("it answered before");
-            start.elapsed()
+            thread_time() - start
         })
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::hint::black_box;
-use std::time::Instant;
 
 use anyhow::{Context as _, Result, anyhow, ensure};
 use devcycle_bucketing_rs::{
@@ -13,7 +12,7 @@ use devcycle_bucketing_rs::{
 use serde_json::{Map, Value, json};
 use tokio::runtime::Runtime;
 
-use crate::measure::Work;
+use crate::measure::{Work, thread_time};
 
 const KEY: &str = "dvc_server_testbed";
 
@@ -70,11 +69,11 @@ impl Peer {
         Box::new(move |times| {
             let users = self.users(times);
             self.runtime.block_on(async {
-                let start = Instant::now();
+                let start = thread_time();
                 for user in users {
                     let _ = black_box(variable_for_user(KEY, user, black_box(flag), "").await);
                 }
-                start.elapsed()
+                thread_time() - start
             })
         })
     }
@@ -84,11 +83,11 @@ impl Peer {
         Box::new(move |times| {
             let users = self.users(times);
             self.runtime.block_on(async {
-                let start = Instant::now();
+                let start = thread_time();
                 for user in users {
                     let _ = black_box(generate_bucketed_config(KEY, user, Default::default()).await);
                 }
-                start.elapsed()
+                thread_time() - start
             })
         })
     }

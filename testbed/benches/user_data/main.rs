@@ -4,6 +4,7 @@
 
 mod added;
 mod layout;
+#[allow(dead_code, reason = "each benchmark uses a part")]
 #[path = "../peers/measure.rs"]
 mod measure;
 
