@@ -162,6 +162,45 @@ fn envoy_accepts_every_bootstrap() {
     assert!(format!("{refused:#}").contains("write `per_flag_headers`"), "{refused:#}");
 }
 
+/// The blocks of docs/filter.md in this language.
+fn documented(language: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join("docs/filter.md")).unwrap();
+    let fence = format!("```{language}\n");
+    text.split(&fence).skip(1).map(|block| block.split("```").next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_documentation_shows_configurations_that_the_filter_takes() {
+    let mut taken = 0;
+    for block in documented("json") {
+        // Secrets are not shown.
+        let block = block.replace('…', &"x".repeat(32));
+        let value: Value = serde_json::from_str(&block).unwrap_or_else(|error| panic!("{block}: {error}"));
+        let config = match value {
+            event if event["kind"] == "exposure" => continue,
+            source if source["origin"].is_string() => json!({ "sources": [source] }),
+            config => config,
+        };
+        FilterConfig::parse(config.to_string().as_bytes()).unwrap_or_else(|errors| panic!("{block}: {errors:?}"));
+        taken += 1;
+    }
+    assert!(taken >= 5, "{taken}");
+}
+
+#[test]
+fn envoy_accepts_the_cluster_of_the_documentation() {
+    let authorities = "/etc/ssl/certs/ca-certificates.crt";
+    if !ready(Host::Envoy) || !Path::new(authorities).is_file() {
+        return;
+    }
+    let [cluster] = &documented("yaml")[..] else { panic!("one block of YAML") };
+    let module = Module::Filter.path().unwrap().to_str().unwrap();
+    let added = format!("  clusters:\n{cluster}");
+    let changes = [(MODULE, module), ("  clusters:\n", &*added)];
+    let file = root().join("configs/envoy/sources.yaml");
+    envoy::validate(&file, &root(), &changes).unwrap_or_else(|error| panic!("{error:#}"));
+}
+
 /// The patches of an EnvoyFilter are Envoy's configuration, which Istio does not look into.
 #[test]
 fn envoy_accepts_what_envoyfilter_patches_in() {

@@ -7,5 +7,6 @@ mod flagd;
 mod host;
 mod key;
 mod program;
+mod readme;
 mod token;
 mod users;
