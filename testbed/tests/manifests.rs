@@ -21,7 +21,7 @@ fn settings() -> BTreeSet<String> {
     let source = fs::read_to_string(root().join("service/src/config.rs")).unwrap();
     let name = Regex::new(r#"(?m)^pub const \w+: &str = "(\w+)";$"#).unwrap();
     let names: BTreeSet<String> = name.captures_iter(&source).map(|found| found[1].to_owned()).collect();
-    let read = Regex::new(r"&read\([A-Z_]+\)\.await").unwrap().find_iter(&source).count();
+    let read = Regex::new(r"\bread\([A-Z_]+\)\.await").unwrap().find_iter(&source).count();
     assert!(read > 0 && names.len() == read, "service/src/config.rs is written in another way: {read} of {names:?}");
     names
 }
