@@ -23,6 +23,9 @@ use serde_json::{Value, json};
 /// More flags than fit into a header, into a batch of events and into counters of their own.
 const FLAGS: usize = 2_100;
 
+/// For how many users there is room in this file's Envoy: two of the store's places.
+const ROOM: usize = 16;
+
 /// The demo's server key.
 const KEY: &str = "dvc_server_demo";
 
@@ -134,6 +137,7 @@ fn troubled() -> BTreeMap<String, f64> {
         ("port_value: 8081", &*rulesets_port),
         ("port_value: 8083", &*collector_port),
         (r#""interval_s": 10"#, r#""interval_s": 1"#),
+        (r#""users": 10000"#, &*format!(r#""users": {ROOM}"#)),
     ];
     let envoy = start("sources.yaml", &application, &changes);
     until(&envoy, &["jackstaff_source_failures{}"]);
@@ -147,16 +151,20 @@ fn troubled() -> BTreeMap<String, f64> {
     }
     until(&envoy, &["jackstaff_events_batches_failed{}", "jackstaff_events_decisions_dropped{}"]);
     collecting.store(true, Relaxed);
-    let patch = Request {
-        method: "PATCH".to_owned(),
-        body: br#"{"customData":{"stars":120}}"#.to_vec(),
-        ..Request::get("/flags/v1/edgedb/ada").header("authorization", KEY)
-    };
-    assert_eq!(send(envoy.addr("front").unwrap(), &patch).unwrap().status, 200);
+    // More than there is room for, and `ada` last, who has hers therefore.
+    for user in (0..=ROOM).map(|nth| format!("user-{nth}")).chain(["ada".to_owned()]) {
+        let patch = Request {
+            method: "PATCH".to_owned(),
+            body: br#"{"customData":{"stars":120}}"#.to_vec(),
+            ..Request::get(&format!("/flags/v1/edgedb/{user}")).header("authorization", KEY)
+        };
+        assert_eq!(send(envoy.addr("front").unwrap(), &patch).unwrap().status, 200);
+    }
     assert_eq!(visit(&envoy, "ada").header_all("x-flags").len(), 1);
     let found = r#"jackstaff_user_data{outcome="found"}"#;
     let other = r#"jackstaff_decisions{flag="_other",variant="_other"}"#;
-    until(&envoy, &["jackstaff_events_batches_sent{}", "jackstaff_header_overflow{}", found, other])
+    let evicted = "jackstaff_user_data_evicted{}";
+    until(&envoy, &["jackstaff_events_batches_sent{}", "jackstaff_header_overflow{}", evicted, found, other])
 }
 
 /// The names with the labels that each has.
