@@ -177,6 +177,9 @@ impl HttpContext for Request {
     }
 }
 
+/// Where the metadata of Envoy's route names a selection of flags.
+const ROUTE: &str = "xds\0route_metadata\0filter_metadata\0jackstaff\0route";
+
 /// What is known of what is stored about the user.
 enum Recall {
     /// Nothing yet.
@@ -206,7 +209,7 @@ impl Surroundings for Envoy<'_> {
     }
 
     fn property(&mut self, path: &[String]) -> Option<Vec<u8>> {
-        host::property(path)
+        host::property(&path.join("\0"))
     }
 }
 
@@ -227,6 +230,10 @@ impl Exchange for Envoy<'_> {
                 Poll::Pending
             }
         }
+    }
+
+    fn route(&mut self) -> Option<Vec<u8>> {
+        host::property(ROUTE)
     }
 
     fn note(&mut self, flags: &str) {

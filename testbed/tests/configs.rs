@@ -188,15 +188,17 @@ fn the_documentation_shows_configurations_that_the_filter_takes() {
 }
 
 #[test]
-fn envoy_accepts_the_cluster_of_the_documentation() {
+fn envoy_accepts_the_cluster_and_the_route_of_the_documentation() {
     let authorities = "/etc/ssl/certs/ca-certificates.crt";
     if !ready(Host::Envoy) || !Path::new(authorities).is_file() {
         return;
     }
-    let [cluster] = &documented("yaml")[..] else { panic!("one block of YAML") };
+    let [cluster, route] = &documented("yaml")[..] else { panic!("two blocks of YAML") };
     let module = Module::Filter.path().unwrap().to_str().unwrap();
     let added = format!("  clusters:\n{cluster}");
-    let changes = [(MODULE, module), ("  clusters:\n", &*added)];
+    let route: String = route.lines().map(|line| format!("            {line}\n")).collect();
+    let routes = format!("              routes:\n{route}");
+    let changes = [(MODULE, module), ("  clusters:\n", &*added), ("              routes:\n", &*routes)];
     let file = root().join("configs/envoy/sources.yaml");
     envoy::validate(&file, &root(), &changes).unwrap_or_else(|error| panic!("{error:#}"));
 }

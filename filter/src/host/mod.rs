@@ -105,9 +105,8 @@ pub(crate) fn resume() {
     unsafe { proxy_continue_stream(REQUEST) };
 }
 
-/// A property, by its path; nothing where there is none.
-pub(crate) fn property(path: &[String]) -> Option<Vec<u8>> {
-    let path = path.join("\0");
+/// A property, by its path, whose parts a NUL divides; nothing where there is none.
+pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     // SAFETY: the pointer and the size are those of a live string; the host writes a pointer and a size to where the others point.
     let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };

@@ -52,7 +52,8 @@ pub struct FilterConfig<'a> {
     pub refresh: RefreshConfig,
     /// The keys of the flags to send; all of the ruleset's when absent.
     pub flags: Option<Vec<String>>,
-    /// Other selections for some paths, so that a request carries only the flags that its service uses. The first that fits is taken.
+    /// Other selections for some requests, so that each carries only the flags that its service uses. The one that the metadata of Envoy's
+    /// route names is taken, else the first whose `path_prefix` fits, else `flags`.
     pub routes: Vec<RouteConfig>,
     /// Where the user's id is looked for: the first source that has one is taken.
     pub identity: Vec<Source>,

@@ -16,13 +16,17 @@ const DEFAULT_INTERVAL_S: u32 = 10;
 /// An hour: what is not sent is kept in memory.
 const MAX_INTERVAL_S: u32 = 3_600;
 
-/// The flags of the requests whose path begins so.
+/// A selection, and the requests that it is for: `name`, `path_prefix` or both.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
 #[serde(deny_unknown_fields)]
 pub struct RouteConfig {
+    /// What a route of Envoy's calls it: `metadata: { filter_metadata: { jackstaff: { route: <name> } } }`.
+    #[serde(default)]
+    pub name: Option<String>,
     /// What the path begins with, such as `/checkout`.
-    pub path_prefix: String,
+    #[serde(default)]
+    pub path_prefix: Option<String>,
     /// The keys of the flags to send; none when empty.
     pub flags: Vec<String>,
 }
@@ -69,11 +73,27 @@ impl FilterConfig<'_> {
             ));
         }
         for (nth, route) in self.routes.iter().enumerate() {
-            if !route.path_prefix.starts_with('/') {
+            if let Some(prefix) = &route.path_prefix
+                && !prefix.starts_with('/')
+            {
                 errors.push(ConfigError::new(
                     format!("$.routes[{nth}].path_prefix"),
-                    format!("`{}` is no beginning of a path", route.path_prefix),
+                    format!("`{prefix}` is no beginning of a path"),
                     "begin with `/`",
+                ));
+            }
+            if route.name.is_none() && route.path_prefix.is_none() {
+                errors.push(ConfigError::new(
+                    format!("$.routes[{nth}]"),
+                    "is for no request",
+                    "give it a `path_prefix`, or a `name` that a route's metadata can have",
+                ));
+            }
+            if route.name.is_some() && self.routes.iter().take(nth).any(|earlier| earlier.name == route.name) {
+                errors.push(ConfigError::new(
+                    format!("$.routes[{nth}].name"),
+                    "is the name of an earlier entry too",
+                    "give each its own name",
                 ));
             }
         }

@@ -81,6 +81,13 @@ fn what_makes_no_sense_is_named_all_at_once() {
 }
 
 #[test]
+fn an_entry_of_routes_is_for_some_requests() {
+    let routes = r#"{"routes":[{"name":"a","flags":[]},{"flags":[]},{"name":"a","path_prefix":"x","flags":[]},
+        {"name":"b","path_prefix":"/","flags":[]},{"path_prefix":"/","flags":[]}]}"#;
+    assert_eq!(paths(routes), ["$.routes[1]", "$.routes[2].path_prefix", "$.routes[2].name"]);
+}
+
+#[test]
 fn the_test_facility_stays_in_test_environments() {
     assert_eq!(paths(r#"{"test":{"header":"x-t"}}"#), ["$.environment"]);
     assert_eq!(paths(r#"{"test":{"header":"x-t"},"environment":"production"}"#), ["$.environment"]);

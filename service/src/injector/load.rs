@@ -159,7 +159,7 @@ fn headers(ruleset: &Ruleset<'_>, selection: &Selection, notices: &mut Vec<Strin
         .routes
         .iter()
         .enumerate()
-        .map(|(nth, route)| (route.path_prefix.clone(), listed(&format!("$.routes[{nth}].flags"), &route.flags)))
+        .map(|(nth, route)| (route.clone(), listed(&format!("$.routes[{nth}].flags"), &route.flags)))
         .collect();
     let own: Vec<_> = selection
         .per_flag_headers
@@ -175,9 +175,10 @@ fn headers(ruleset: &Ruleset<'_>, selection: &Selection, notices: &mut Vec<Strin
     }));
     routes
         .into_iter()
-        .chain([(String::new(), others)])
-        .map(|(path_prefix, selected)| Routed {
-            path_prefix: path_prefix.into_bytes(),
+        .chain([(RouteConfig { name: None, path_prefix: Some(String::new()), flags: Vec::new() }, others)])
+        .map(|(RouteConfig { name, path_prefix, .. }, selected)| Routed {
+            name,
+            path_prefix,
             header: FlagHeader::new(ruleset, selected, own.iter().cloned(), selection.options),
         })
         .collect()

@@ -36,6 +36,8 @@ pub trait Exchange: Surroundings {
     fn recall(&mut self, id: &str) -> Poll<Option<Recalled<()>>>;
     /// Removes every copy of a request header.
     fn remove(&mut self, name: &[u8]);
+    /// The name of the selection of flags that the platform's own route asks for.
+    fn route(&mut self) -> Option<Vec<u8>>;
     /// Keeps the flags where access logs find them.
     fn note(&mut self, flags: &str);
     /// Puts one value in the place of every copy of a request header.
@@ -64,7 +66,7 @@ pub struct Injector {
 #[derive(Debug)]
 struct Loaded {
     ruleset: Arc<SharedRuleset>,
-    /// The first whose path fits is a request's; every path fits the last.
+    /// [`routed`] picks a request's; every path fits the last.
     headers: Vec<Routed>,
     freshness: Freshness,
     /// In seconds.
@@ -73,11 +75,28 @@ struct Loaded {
     status: String,
 }
 
-/// The flag header of the requests whose path begins so.
+/// The flag header of the requests whose route asks for it by this name, or whose path begins so.
 #[derive(Debug)]
 struct Routed {
-    path_prefix: Vec<u8>,
+    name: Option<String>,
+    path_prefix: Option<String>,
     header: FlagHeader,
+}
+
+/// The flag header of a request. The platform is only asked where there are names.
+fn routed<'l>(
+    routes: &'l mut [Routed],
+    headers: &Headers<'_>,
+    exchange: &mut impl Exchange,
+) -> Option<&'l mut FlagHeader> {
+    let name = if routes.iter().any(|routed| routed.name.is_some()) { exchange.route() } else { None };
+    let named = name.and_then(|name| {
+        routes.iter().position(|routed| routed.name.as_ref().is_some_and(|own| own.as_bytes() == name))
+    });
+    let path = if routes.len() > 1 { first(headers, ":path").unwrap_or_default() } else { &[] };
+    let fits = |routed: &Routed| routed.path_prefix.as_ref().is_some_and(|prefix| path.starts_with(prefix.as_bytes()));
+    let nth = named.or_else(|| routes.iter().position(fits))?;
+    routes.get_mut(nth).map(|routed| &mut routed.header)
 }
 
 /// Name and value of the headers that a response gets.
@@ -208,12 +227,7 @@ impl Injector {
         overrides.extend(control.overrides());
         let ruleset = loaded.ruleset.get();
         let mut session = ruleset.session(&context, now).with_overrides(&overrides);
-        let path = if loaded.headers.len() > 1 { first(headers, ":path").unwrap_or_default() } else { &[] };
-        let Some(Routed { header, .. }) =
-            loaded.headers.iter_mut().find(|routed| path.starts_with(&routed.path_prefix))
-        else {
-            return Poll::Ready(Vec::new());
-        };
+        let Some(header) = routed(&mut loaded.headers, headers, exchange) else { return Poll::Ready(Vec::new()) };
         let counts = header.write(ruleset, &mut session, |name, value| exchange.set(name, value.as_bytes()));
         self.tally.requests = self.tally.requests.saturating_add(1);
         self.tally.omitted = self.tally.omitted.saturating_add(counts.omitted.into());

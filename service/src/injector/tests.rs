@@ -26,6 +26,9 @@ struct Request {
     /// By id.
     stored: BTreeMap<&'static str, &'static str>,
     waits: bool,
+    /// What the route's metadata says, and how often that was asked.
+    route: Option<&'static str>,
+    routes_asked: usize,
     noted: Option<String>,
     headers: Vec<(String, Vec<u8>)>,
     removals: usize,
@@ -58,6 +61,10 @@ impl Exchange for Request {
     fn remove(&mut self, name: &[u8]) {
         self.removals += 1;
         self.headers.retain(|(given, _)| given.as_bytes() != name);
+    }
+    fn route(&mut self) -> Option<Vec<u8>> {
+        self.routes_asked += 1;
+        self.route.map(|name| name.as_bytes().to_vec())
     }
     fn note(&mut self, flags: &str) {
         self.noted = Some(flags.to_owned());
@@ -251,6 +258,28 @@ fn a_request_carries_the_flags_of_its_route() {
     assert_eq!(nav.0.as_deref(), Some("nav"));
     assert_eq!(none.0, None);
     assert!(all.1 != nav.1 && nav.1 != none.1);
+}
+
+#[test]
+fn a_route_of_the_proxy_names_its_flags() {
+    let routes = r#","identity":[{"header":"x-user"}],"routes":[{"path_prefix":"/who","flags":["who"]},
+        {"name":"nav","flags":["nav"]},{"name":"none","path_prefix":"/none","flags":[]}]"#;
+    let mut named = injector(routes);
+    for (route, path, flags) in [
+        (None, "/", Some(r#"nav, who=%"%c3%a9""#)),
+        (Some("nav"), "/", Some("nav")),
+        (Some("nav"), "/who", Some("nav")),
+        (Some("who"), "/who", Some(r#"who=%"%c3%a9""#)),
+        (Some(""), "/none", None),
+        (Some("none"), "/who", None),
+    ] {
+        let mut request = Request { route, ..Request::default() };
+        let headers: [(&[u8], &[u8]); 2] = [(b":path", path.as_bytes()), (b"x-user", b"u-1")];
+        assert_eq!(named.inject(&headers, &mut request), Poll::Ready(Vec::new()));
+        assert_eq!((request.get("x-flags"), request.routes_asked), (flags, 1), "{route:?} {path}");
+    }
+    let mut paths = injector(r#","routes":[{"path_prefix":"/who","flags":["who"]}]"#);
+    assert_eq!(send(&mut paths, &[]).0.routes_asked, 0, "where nothing is named, nobody is asked");
 }
 
 #[test]

@@ -215,6 +215,10 @@ impl Exchange for Decided {
         Poll::Ready(None)
     }
 
+    fn route(&mut self) -> Option<Vec<u8>> {
+        None
+    }
+
     fn note(&mut self, _flags: &str) {}
 
     fn remove(&mut self, _name: &[u8]) {}
