@@ -11,7 +11,12 @@ use jackstaff_service::filter_config::EventsConfig;
 use jackstaff_service::injector::Count;
 use jackstaff_service::platform::Platform as _;
 
+use crate::host::shared;
 use crate::platform::EnvoyPlatform;
+use crate::refresh::digest;
+
+/// How often leaving something is tried. Each failure is the success of another worker, and there are fewer.
+const MAX_TRIES: u32 = 1_000;
 
 /// The events of one plugin configuration, in one worker.
 pub(crate) struct Events {
@@ -24,12 +29,15 @@ pub(crate) struct Events {
     /// Batches that arrived and those that did not, since somebody asked.
     sent: u64,
     failed: u64,
+    /// Where configurations that end leave what they could not send, for the next one with this collector and environment.
+    left: String,
 }
 
 impl Events {
     pub(crate) fn new(config: EventsConfig, environment: String) -> Self {
         let exposures = Exposures::default();
-        Self { config, environment, exposures, next: 0, sending: None, sent: 0, failed: 0 }
+        let left = format!("jackstaff:events:{:016x}:{environment}", digest(std::slice::from_ref(&config.collector)));
+        Self { config, environment, exposures, next: 0, sending: None, sent: 0, failed: 0, left }
     }
 
     /// Adds what was counted.
@@ -37,8 +45,8 @@ impl Events {
         self.exposures.add(count, platform.now());
     }
 
-    /// Sends what is due, one batch at a time, and takes back what did not arrive. No request waits for any of it.
-    pub(crate) fn go_on(&mut self, platform: &EnvoyPlatform) {
+    /// Takes back what did not arrive.
+    fn settle(&mut self) {
         if let Some((batch, mut task)) = self.sending.take() {
             match task.poll() {
                 Poll::Ready(true) => self.sent = self.sent.saturating_add(1),
@@ -49,13 +57,48 @@ impl Events {
                 Poll::Pending => self.sending = Some((batch, task)),
             }
         }
+    }
+
+    /// Ends: what was not sent is left for the next configuration. Says whether that is all; if not, the answer to a batch is still to come.
+    /// To be called again then.
+    pub(crate) fn end(&mut self, platform: &EnvoyPlatform) -> bool {
+        self.settle();
+        let mut tries = 0..MAX_TRIES;
+        while !self.exposures.is_empty() && tries.next().is_some() {
+            if let Some(version) = self.inherit()
+                && let Some((batch, lines)) = self.exposures.take(&self.environment, platform.now())
+                && shared::set(&self.left, lines.as_bytes(), version) != Ok(true)
+            {
+                self.exposures.take_back(batch);
+            }
+        }
+        self.exposures.give_up();
+        self.sending.is_none()
+    }
+
+    /// Takes what earlier configurations left. Where they left nothing, says at which version something can be left there.
+    fn inherit(&mut self) -> Option<u32> {
+        let Ok(Some((lines, version))) = shared::get(&self.left) else { return Some(shared::CREATE) };
+        if lines.is_empty() {
+            return Some(version);
+        }
+        if shared::set(&self.left, &[], version) == Ok(true) {
+            self.exposures.adopt(&lines);
+        }
+        None
+    }
+
+    /// Sends what is due, one batch at a time, and takes back what did not arrive. No request waits for any of it.
+    pub(crate) fn go_on(&mut self, platform: &EnvoyPlatform) {
+        self.settle();
         let (now, interval) = (platform.now(), i64::from(self.config.interval_s).saturating_mul(1_000));
         // A clock that went back would keep everything for ever.
         let due = now.0 >= self.next || self.next.saturating_sub(now.0) > interval;
-        if self.sending.is_none()
-            && due
-            && let Some((batch, text)) = self.exposures.take(&self.environment, now)
-        {
+        if self.sending.is_some() || !due {
+            return;
+        }
+        let _ = self.inherit();
+        if let Some((batch, text)) = self.exposures.take(&self.environment, now) {
             self.next = now.0.saturating_add(interval);
             let mut task = self.send(platform, text);
             // The first look begins the call.

@@ -7,9 +7,6 @@ use jackstaff_service::ruleset_supply::{Mirror, Source};
 
 use crate::host::shared;
 
-/// As for the store: the version that nobody's value has.
-const CREATE: u32 = u32::MAX;
-
 /// Where the workers of one configuration meet: configurations with the same sources share what they found, also across updates.
 #[derive(Debug)]
 pub(crate) struct SharedMirror {
@@ -19,18 +16,23 @@ pub(crate) struct SharedMirror {
 
 impl SharedMirror {
     pub(crate) fn new(sources: &[Source]) -> Self {
-        let mut hasher = DefaultHasher::new();
-        for source in sources {
-            let parts = [&source.origin, &source.authority, &source.path];
-            for part in parts.into_iter().chain(&source.authorization) {
-                hasher.write(part.as_bytes());
-                hasher.write_u8(0);
-            }
-        }
         // A snapshot of another format would not open, and its state would say that all is well.
-        let name = format!("jackstaff:ruleset:{SNAPSHOT_FORMAT}:{:016x}", hasher.finish());
+        let name = format!("jackstaff:ruleset:{SNAPSHOT_FORMAT}:{:016x}", digest(sources));
         Self { state: format!("{name}:state"), ruleset: name }
     }
+}
+
+/// Tells servers from others, in the names of shared data.
+pub(crate) fn digest(sources: &[Source]) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    for source in sources {
+        let parts = [&source.origin, &source.authority, &source.path];
+        for part in parts.into_iter().chain(&source.authorization) {
+            hasher.write(part.as_bytes());
+            hasher.write_u8(0);
+        }
+    }
+    hasher.finish()
 }
 
 impl Mirror for SharedMirror {
@@ -39,7 +41,7 @@ impl Mirror for SharedMirror {
     }
 
     fn set_state(&self, state: &[u8], version: Option<u32>) -> bool {
-        shared::set(&self.state, state, version.unwrap_or(CREATE)).unwrap_or(false)
+        shared::set(&self.state, state, version.unwrap_or(shared::CREATE)).unwrap_or(false)
     }
 
     fn ruleset(&self) -> Option<Vec<u8>> {

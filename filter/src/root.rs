@@ -86,6 +86,8 @@ const TICK_MS: u32 = 400;
 pub(crate) struct Root {
     plugin: Option<Rc<Plugin>>,
     chores: Option<Chores>,
+    /// Another configuration has taken its place.
+    ends: bool,
 }
 
 impl Chores {
@@ -122,10 +124,23 @@ impl Chores {
         }
         if let Some(events) = &mut self.events {
             events.go_on(&plugin.platform);
+        }
+        self.tell_of_events();
+    }
+
+    /// Ends: begins nothing any more. Says whether that is all; if not, an answer is still to come. To be called again then.
+    fn end(&mut self, plugin: &Plugin) -> bool {
+        self.count(plugin);
+        let asked = self.sources.as_mut().is_none_or(|sources| sources.refresh.end(&sources.mirror));
+        let sent = self.events.as_mut().is_none_or(|events| events.end(&plugin.platform));
+        self.tell_of_events();
+        asked && sent
+    }
+
+    fn tell_of_events(&mut self) {
+        if let (Some(events), Some(metrics)) = (&mut self.events, &mut self.metrics) {
             let (sent, failed, dropped) = events.told();
-            if let Some(metrics) = &mut self.metrics {
-                metrics.events(sent, failed, dropped);
-            }
+            metrics.events(sent, failed, dropped);
         }
     }
 
@@ -161,7 +176,11 @@ impl Chores {
 impl Root {
     fn go_on(&mut self) {
         if let (Some(plugin), Some(chores)) = (&self.plugin, &mut self.chores) {
-            chores.go_on(plugin);
+            if !self.ends {
+                chores.go_on(plugin);
+            } else if chores.end(plugin) {
+                host::done();
+            }
         }
     }
 }
@@ -172,6 +191,15 @@ impl Context for Root {
             plugin.platform.calls().answered(token, body_size);
         }
         self.go_on();
+    }
+
+    /// Envoy keeps the context, its timer and its calls until it has said that it is done.
+    fn on_done(&mut self) -> bool {
+        self.ends = true;
+        match (&self.plugin, &mut self.chores) {
+            (Some(plugin), Some(chores)) => chores.end(plugin),
+            _ => true,
+        }
     }
 }
 

@@ -18,10 +18,6 @@ const WAYS: usize = 8;
 /// How often a change is tried before it counts as a conflict. Each failure is another worker's success, also with another key of the place.
 const MAX_TRIES: u32 = 32;
 
-/// The version that nobody's value has, for creating a place: where there is none the host compares nothing, and where there is one it
-/// refuses. Versions count up from 1, so this one is four thousand million changes away.
-const CREATE: u32 = u32::MAX;
-
 /// The store of one plugin configuration. Those with the same prefix and size share it.
 #[derive(Debug)]
 pub(crate) struct SharedStore {
@@ -66,7 +62,7 @@ impl SharedStore {
         let place = self.place(key);
         for _ in 0..MAX_TRIES {
             let found = shared::get(&place).map_err(refused)?;
-            let (bytes, version) = found.unwrap_or((Vec::new(), CREATE));
+            let (bytes, version) = found.unwrap_or((Vec::new(), shared::CREATE));
             let current = entries(&bytes).find(|entry| entry.key == key.as_bytes() && entry.expires > now.0);
             match (expected, current.as_ref().map(|entry| entry.value)) {
                 (Expected::Anything, None) if value.is_none() => return Ok(Written::Stored),

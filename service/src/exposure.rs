@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jackstaff_core::{Timestamp, write_json_string};
+use jackstaff_core::source::document;
+use jackstaff_core::{Timestamp, Value, write_json_string};
 
 use crate::injector::Count;
 
@@ -19,7 +20,10 @@ pub struct Exposures {
 
 /// A batch on its way.
 #[derive(Debug)]
-pub struct Batch(Exposures);
+pub struct Batch {
+    counts: BTreeMap<(String, String), u64>,
+    since: Timestamp,
+}
 
 impl Exposures {
     /// Adds what was counted; all but decisions is passed over.
@@ -43,10 +47,23 @@ impl Exposures {
         std::mem::take(&mut self.dropped)
     }
 
+    /// Whether there is nothing to send.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.since.is_none()
+    }
+
+    /// Gives up what is kept, and counts it as dropped.
+    pub fn give_up(&mut self) {
+        let kept = std::mem::take(&mut self.counts).into_values().fold(0, u64::saturating_add);
+        self.dropped = self.dropped.saturating_add(kept);
+        self.since = None;
+    }
+
     /// Takes everything, to be sent: NDJSON, a line for each flag and variant, with the time from which and until which it counts, in
     /// milliseconds since 1970. Nothing where there is nothing.
     pub fn take(&mut self, environment: &str, now: Timestamp) -> Option<(Batch, String)> {
-        let since = self.since?;
+        let since = self.since.take()?;
         let mut text = String::new();
         for ((flag, variant), count) in &self.counts {
             text.push_str("{\"kind\":\"exposure\",\"environment\":");
@@ -61,15 +78,36 @@ impl Exposures {
             }
             text.push_str(&format!(",\"count\":{count},\"from\":{},\"to\":{}}}\n", since.0, now.0));
         }
-        Some((Batch(std::mem::take(self)), text))
+        Some((Batch { counts: std::mem::take(&mut self.counts), since }, text))
+    }
+
+    /// Adds what another could not send: lines as [`take`](Self::take) writes them, which fall together where they tell of the same. Anything
+    /// else is passed over.
+    pub fn adopt(&mut self, lines: &[u8]) {
+        for line in lines.split(|byte| *byte == b'\n') {
+            let Ok(Value::Map(members)) = document(line) else { continue };
+            let (mut flag, mut variant, mut count, mut from) = (String::new(), String::new(), 0.0, None);
+            for (name, value) in members {
+                match (&*name, value) {
+                    ("flag", Value::String(key)) => flag = key.into_owned(),
+                    ("variant", Value::String(key)) => variant = key.into_owned(),
+                    ("count", Value::Number(number)) => count = number,
+                    ("from", Value::Number(number)) => from = Some(Timestamp(number as i64)),
+                    _ => {}
+                }
+            }
+            if let Some(from) = from {
+                self.since = Some(self.since.map_or(from, |since| since.min(from)));
+                self.insert(flag, variant, count as u64);
+            }
+        }
     }
 
     /// Takes back what could not be sent. Its decisions join those of the next batch, so that the collector's absence costs nothing but
     /// the time that they are told apart by.
-    pub fn take_back(&mut self, Batch(batch): Batch) {
-        self.dropped = self.dropped.saturating_add(batch.dropped);
-        self.since = batch.since.or(self.since);
-        for ((flag, variant), count) in batch.counts {
+    pub fn take_back(&mut self, Batch { counts, since }: Batch) {
+        self.since = Some(since);
+        for ((flag, variant), count) in counts {
             self.insert(flag, variant, count);
         }
     }
@@ -106,12 +144,29 @@ mod tests {
     }
 
     #[test]
+    fn another_sends_what_one_could_not() {
+        let (mut one, mut other) = (Exposures::default(), Exposures::default());
+        one.add(&decision("a\"\n\u{e9}", "on"), Timestamp(10));
+        one.add(&decision("b", ""), Timestamp(11));
+        other.add(&decision("b", ""), Timestamp(20));
+        let (_, lines) = one.take("e", Timestamp(15)).unwrap();
+        other.adopt(lines.as_bytes());
+        other.adopt(b"nonsense\n[]\n{\"flag\":\"b\",\"count\":7}\n");
+        let (_, sum) = other.take("e", Timestamp(30)).unwrap();
+        assert_eq!(sum, lines.replace("\"to\":15", "\"to\":30").replace("null,\"count\":2", "null,\"count\":4"));
+        assert_eq!(other.dropped(), 0);
+    }
+
+    #[test]
     fn what_does_not_fit_is_counted() {
         let mut exposures = Exposures::default();
         for nth in 0..MAX_EVENTS + 3 {
             exposures.add(&decision(&nth.to_string(), "on"), Timestamp(0));
         }
-        assert_eq!((exposures.dropped(), exposures.dropped()), (6, 0));
         assert_eq!(exposures.take("e", Timestamp(1)).unwrap().1.lines().count(), MAX_EVENTS);
+        assert_eq!((exposures.dropped(), exposures.dropped()), (6, 0));
+        exposures.add(&decision("a", "on"), Timestamp(2));
+        exposures.give_up();
+        assert_eq!((exposures.dropped(), exposures.take("e", Timestamp(3)).is_none()), (2, true));
     }
 }

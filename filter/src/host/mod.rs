@@ -24,6 +24,7 @@ unsafe extern "C" {
     fn proxy_get_buffer_bytes(buffer: u32, start: usize, max_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_set_tick_period_milliseconds(ms: u32) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_done() -> u32;
     fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, size: usize) -> u32;
     fn proxy_get_property(path: *const u8, path_size: usize, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_send_local_response(
@@ -103,6 +104,12 @@ pub(crate) fn resume() {
     const REQUEST: u32 = 0;
     // SAFETY: a number is all that goes over.
     unsafe { proxy_continue_stream(REQUEST) };
+}
+
+/// Lets the context go that wanted to do something before.
+pub(crate) fn done() {
+    // SAFETY: nothing goes over.
+    unsafe { proxy_done() };
 }
 
 /// A property, by its path, whose parts a NUL divides; nothing where there is none.

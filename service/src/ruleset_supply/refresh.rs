@@ -103,12 +103,7 @@ impl<P: Platform + 'static> Refresh<P> {
     /// Goes on: takes what others found, asks the sources where it is time and nobody else does. To be called from time to time, and
     /// when an answer has come.
     pub fn go_on(&mut self, mirror: &impl Mirror) -> Fresh {
-        if let Some(task) = &mut self.task
-            && let Poll::Ready(outcome) = task.poll()
-        {
-            self.task = None;
-            self.publish(outcome, mirror);
-        }
+        self.settle(mirror);
         let found = mirror.state();
         let version = found.as_ref().map(|(_, version)| *version);
         let shared = found.and_then(|(text, _)| Shared::parse(&text)).unwrap_or_default();
@@ -121,15 +116,16 @@ impl<P: Platform + 'static> Refresh<P> {
             if mirror.set_state(&lease.to_text(), version) {
                 self.ask(lease);
                 // What is there at once is taken at once.
-                if let Some(task) = &mut self.task
-                    && let Poll::Ready(outcome) = task.poll()
-                {
-                    self.task = None;
-                    self.publish(outcome, mirror);
-                }
+                self.settle(mirror);
             }
         }
         fresh
+    }
+
+    /// Ends: asks nobody any more. Says whether that is all; if not, an answer is still to come, which others wait for too. To be called again then.
+    pub fn end(&mut self, mirror: &impl Mirror) -> bool {
+        self.settle(mirror);
+        self.task.is_none()
     }
 
     /// How often this worker has asked the sources in vain.
@@ -146,6 +142,16 @@ impl<P: Platform + 'static> Refresh<P> {
             let origins = Origins { environment: &environment, store: false, sources: &sources, cache_ms: 0 };
             load(&*platform, &origins, current.as_ref()).await
         }));
+    }
+
+    /// Takes the answer, if it has come.
+    fn settle(&mut self, mirror: &impl Mirror) {
+        if let Some(task) = &mut self.task
+            && let Poll::Ready(outcome) = task.poll()
+        {
+            self.task = None;
+            self.publish(outcome, mirror);
+        }
     }
 
     /// Tells the others what asking came to, unless the lease has ended and somebody else asked.

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use jackstaff_testbed::hosts::envoy::{Envoy, EnvoyOptions};
@@ -151,4 +152,13 @@ pub fn flat(what: &str, before: u64, after: u64) {
     const NOISE: u64 = 6 * 1_024;
     println!("{what}: {before} KiB resident after the first part, {after} KiB at the end");
     assert!(after <= before + NOISE, "{what}: memory grew from {before} to {after} KiB");
+}
+
+/// Ends the traffic, also when the test fails.
+pub struct Stop<'a>(pub &'a AtomicBool);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }

@@ -4,12 +4,15 @@
 //! requests as a busy service gets in half an hour.
 
 mod aborts;
+mod change;
 #[path = "../common/mod.rs"]
 mod common;
+mod events;
 mod hostile;
 mod http2;
 mod lab;
 mod load;
 mod smuggling;
+mod sources;
 mod traps;
 mod updates;
