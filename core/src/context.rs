@@ -63,8 +63,12 @@ impl<'a> Context<'a> {
 
     /// The subject's id, by which users are split.
     #[must_use]
+    #[inline(always)]
     pub fn targeting_key(&self) -> Option<&str> {
-        self.targeting_key.as_deref()
+        match &self.targeting_key {
+            Some(key) => Some(key),
+            None => None,
+        }
     }
 
     /// Names the subject.
@@ -126,7 +130,7 @@ impl<'a> Context<'a> {
         let mut at = self.hashes.partition_point(|&h| h < hash);
         while self.hashes.get(at) == Some(&hash) {
             let attribute = self.attributes.get(at)?;
-            if attribute.scope == scope && attribute.name.as_bytes() == name {
+            if attribute.scope == scope && *attribute.name.as_bytes() == *name {
                 return Some(&attribute.value);
             }
             at = at.saturating_add(1);

@@ -32,9 +32,14 @@ impl Murmur3 {
         let added = bytes.len() as u32;
         self.len = self.len.wrapping_add(added);
         // What completes a block that was begun, then whole blocks.
-        let begun = if self.tail_len == 0 { 0 } else { 4_u32.saturating_sub(self.tail_len) as usize };
-        let (first, bytes) = bytes.split_at_checked(begun).unwrap_or((bytes, &[]));
-        self.push_tail(first);
+        let bytes = if self.tail_len == 0 {
+            bytes
+        } else {
+            let begun = 4_u32.saturating_sub(self.tail_len) as usize;
+            let (first, rest) = bytes.split_at_checked(begun).unwrap_or((bytes, &[]));
+            self.push_tail(first);
+            rest
+        };
         let mut blocks = bytes.chunks_exact(4);
         for block in &mut blocks {
             if let &[a, b, c, d] = block {

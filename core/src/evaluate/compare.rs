@@ -59,7 +59,11 @@ impl Ruleset<'_> {
     fn contains_string(&self, range: Range, subject: &[u8]) -> bool {
         let operands = self.operands(range);
         if operands.len() < BISECT_FROM {
-            return operands.iter().any(|&ule| self.bytes(Literal::from_unaligned(ule).text) == subject);
+            // Most differ in length, which is known before their bytes are looked at.
+            return operands
+                .iter()
+                .map(|&ule| Literal::from_unaligned(ule).text)
+                .any(|text| text.len as usize == subject.len() && *self.bytes(text) == *subject);
         }
         operands.binary_search_by(|&ule| self.bytes(Literal::from_unaligned(ule).text).cmp(subject)).is_ok()
     }

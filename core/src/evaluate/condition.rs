@@ -6,7 +6,7 @@ use super::{Fault, FaultKind, MAX_DEPTH, str_steps, text_steps};
 use crate::context::{Context, Scope};
 use crate::snapshot::Ruleset;
 use crate::snapshot::layout::{Condition, NONE, Range};
-use crate::snapshot::view::records;
+use crate::snapshot::view::{records, row};
 use crate::value::Value;
 
 /// What a condition tests.
@@ -231,7 +231,7 @@ pub(super) struct Conditions<'r, 'c, V> {
 impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
     /// Whether the condition at `index` holds.
     pub fn hold(&mut self, index: u32, depth: u32, last: bool) -> Result<bool, Fault<'r>> {
-        let record = self.ruleset.tables.conditions.get(index as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+        let record = row(&self.ruleset.tables.conditions, index).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
         self.spend(record.operands.len.saturating_add(1).saturating_add(text_steps(record.name.len)))?;
         if depth > MAX_DEPTH {
             return Err(Fault::of(FaultKind::TooComplex));
@@ -244,6 +244,7 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
     }
 
     /// Takes `steps` from the budget.
+    #[inline(always)]
     pub fn spend(&mut self, steps: u32) -> Result<(), Fault<'r>> {
         spend(self.steps, steps)
     }
@@ -286,6 +287,7 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
     }
 
     /// Every operand may read all of a long subject.
+    #[inline(always)]
     fn spend_on_text(&mut self, condition: &Condition, subject: Option<&str>) -> Result<(), Fault<'r>> {
         match subject.map_or(0, str_steps) {
             0 => Ok(()),
@@ -293,6 +295,7 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
         }
     }
 
+    #[inline(always)]
     fn profile(&self, condition: &Condition) -> Option<&'c str> {
         self.context
             .find(condition.name_hash, Scope::Profile, self.ruleset.bytes(condition.name))

@@ -8,7 +8,7 @@ use super::visitor::{NoVisitor, Visitor};
 use super::{MAX_STEPS, Timestamp, str_steps};
 use crate::context::Context;
 use crate::hash::Murmur3;
-use crate::snapshot::view::records;
+use crate::snapshot::view::{records, row};
 use crate::snapshot::{FlagIndex, FlagValue, Ruleset};
 
 /// One context's decisions at one moment. All of them share one budget of [`MAX_STEPS`], so that neither a hostile ruleset nor a
@@ -36,14 +36,15 @@ impl<'a> Ruleset<'a> {
     }
 
     fn assigned(&self, variant: u32, flag: FlagIndex) -> Option<FlagValue<'_>> {
-        let range = self.tables.variants.get(variant as usize)?.assignments;
+        let range = row(&self.tables.variants, variant)?.assignments;
         let assignment = records(&self.tables.assignments, range).filter(|a| a.flag == flag.0).last()?;
-        self.value(self.tables.values.get(assignment.value as usize)?)
+        self.value(row(&self.tables.values, assignment.value)?)
     }
 
     /// A variant counts only if every flag it sets exists.
+    #[inline(always)]
     pub(super) fn complete(&self, choice: Choice) -> Result<Choice, Fault<'_>> {
-        let variant = self.tables.variants.get(choice.variant as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+        let variant = row(&self.tables.variants, choice.variant).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
         if variant.incomplete == 0 {
             return Ok(choice);
         }
@@ -53,9 +54,9 @@ impl<'a> Ruleset<'a> {
 
 impl<'r> Session<'r, '_> {
     /// Pays for going through what a variant sets, which whoever asked for the choice will do.
+    #[inline(always)]
     pub(super) fn pass_on(&mut self, choice: Choice) -> Result<(), Fault<'r>> {
-        let assignments =
-            self.ruleset.tables.variants.get(choice.variant as usize).map(|variant| variant.assignments.len);
+        let assignments = row(&self.ruleset.tables.variants, choice.variant).map(|variant| variant.assignments.len);
         self.spend(assignments.unwrap_or(0))
     }
 
@@ -131,7 +132,7 @@ impl<'r> Session<'r, '_> {
 
     fn choose<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
         let ruleset = self.ruleset;
-        let record = ruleset.tables.decisions.get(decision as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+        let record = row(&ruleset.tables.decisions, decision).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
         if record.broken.len > 0 {
             return Err(Fault { kind: FaultKind::Broken, subject: ruleset.text(record.broken) });
         }
@@ -148,31 +149,35 @@ impl<'r> Session<'r, '_> {
             visitor,
         };
         for index in record.rules.start..record.rules.start.saturating_add(record.rules.len) {
-            let rule = ruleset.tables.rules.get(index as usize).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+            let rule = row(&ruleset.tables.rules, index).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
             conditions.visitor.rule_begins(index);
             let matched = conditions.hold(rule.condition, 0, true)?;
             let rollout = ruleset.rollout(&rule)?;
+            if !matched {
+                // Even where the conditions do not hold, an invalid rollout is a fault for everyone, as in the reference.
+                if rollout.is_some_and(|rollout| rollout.is_invalid()) {
+                    return Err(Fault::of(FaultKind::InvalidRollout));
+                }
+                conditions.visitor.rule_ends(index, false, true);
+                continue;
+            }
             let splits = rollout.is_some() || rule.split_count != 1;
-            if matched && splits && rule.bucket_by.len == 0 && self.context.targeting_key().is_none() {
+            if splits && rule.bucket_by.len == 0 && self.context.targeting_key().is_none() {
                 return Err(Fault::of(FaultKind::NoTargetingKey));
             }
             let mut number = ryu_js::Buffer::new();
-            let bucket_key = if matched { ruleset.bucket_key(&rule, self.context, &mut number) } else { "" };
+            let bucket_key = ruleset.bucket_key(&rule, self.context, &mut number);
             conditions.spend(str_steps(bucket_key))?;
             let mut hash = Murmur3::new(rule.seed);
             hash.update(bucket_key.as_bytes());
             let included = match rollout {
-                // Even where the conditions do not hold: an invalid rollout is a fault for everyone, as in the reference.
-                Some(rollout) if matched || rollout.is_invalid() => {
+                Some(rollout) => {
                     conditions.spend(rollout.stages.len)?;
                     ruleset.includes(&rollout, hash, self.now)?
                 }
-                _ => true,
+                None => true,
             };
-            conditions.visitor.rule_ends(index, matched, included);
-            if !matched {
-                continue;
-            }
+            conditions.visitor.rule_ends(index, true, included);
             if !included {
                 if meta.rollout_is_final {
                     return Ok(None);
@@ -195,12 +200,14 @@ impl<'r> Session<'r, '_> {
 }
 
 /// Takes `steps` from `budget`: a fault where it ends.
+#[inline(always)]
 pub(super) fn spend<'r>(budget: &mut u32, steps: u32) -> Result<(), Fault<'r>> {
     *budget = budget.saturating_sub(steps);
     if *budget == 0 { Err(Fault::of(FaultKind::TooComplex)) } else { Ok(()) }
 }
 
 /// What reading a value costs: its text is checked, and will be copied.
+#[inline(always)]
 fn value_steps(value: &FlagValue<'_>) -> u32 {
     match value {
         FlagValue::Boolean(_) => 0,

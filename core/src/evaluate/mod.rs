@@ -35,11 +35,13 @@ pub const MAX_STEPS: u32 = 2_000_000;
 const BYTES_PER_STEP: u32 = 64;
 
 /// What handling `len` bytes of text costs; what is short comes free with the step that looks at it.
+#[inline(always)]
 const fn text_steps(len: u32) -> u32 {
     len / BYTES_PER_STEP
 }
 
 /// As [`text_steps`], for text at hand.
+#[inline(always)]
 fn str_steps(text: &str) -> u32 {
     text_steps(u32::try_from(text.len()).unwrap_or(u32::MAX))
 }

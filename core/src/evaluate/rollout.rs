@@ -5,7 +5,7 @@ use crate::context::{Context, Scope};
 use crate::hash::Murmur3;
 use crate::snapshot::Ruleset;
 use crate::snapshot::layout::{NONE, Range, Rollout, Rule};
-use crate::snapshot::view::records;
+use crate::snapshot::view::{records, row};
 use crate::value::{Value, number_text};
 
 impl Rollout {
@@ -21,7 +21,7 @@ impl Ruleset<'_> {
         if rule.rollout == NONE {
             return Ok(None);
         }
-        self.tables.rollouts.get(rule.rollout as usize).map(Some).ok_or_else(|| Fault::of(FaultKind::Corrupt))
+        row(&self.tables.rollouts, rule.rollout).map(Some).ok_or_else(|| Fault::of(FaultKind::Corrupt))
     }
 
     /// Whether `rollout` has come to the user whose bucket key went into `hash`.

@@ -178,7 +178,7 @@ impl<'a> Ruleset<'a> {
 
     /// The decisions that may set a flag, by their places in the ruleset, the one with the last word first.
     pub fn setters(&self, flag: FlagIndex) -> impl Iterator<Item = u32> {
-        let setters = self.tables.flags.get(flag.0 as usize).map(|f| f.setters).unwrap_or_default();
+        let setters = row(&self.tables.flags, flag.0).map(|f| f.setters).unwrap_or_default();
         records(&self.tables.setters, setters)
     }
 
@@ -247,7 +247,7 @@ impl<'a> Ruleset<'a> {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn bytes(&self, text: Text) -> &'a [u8] {
         let start = text.start as usize;
         self.tables.text.get(start..start.saturating_add(text.len as usize)).unwrap_or_default()
@@ -268,8 +268,15 @@ const fn object_or_empty(json: &str) -> &str {
     if json.is_empty() { "{}" } else { json }
 }
 
+/// The record at `index`. Inlined, where `ZeroVec`'s own way is a call that hands a whole record over.
+#[inline(always)]
+pub(crate) fn row<T: AsULE + Copy>(table: &ZeroVec<'_, T>, index: u32) -> Option<T> {
+    let ule = table.as_ule_slice().get(index as usize)?;
+    Some(T::from_unaligned(*ule))
+}
+
 /// The records of `range`, as many of them as exist.
-#[inline]
+#[inline(always)]
 pub(crate) fn records<'t, T: AsULE + Copy>(
     table: &'t ZeroVec<'_, T>,
     range: Range,
