@@ -64,6 +64,14 @@ impl Platform for FastlyPlatform {
         }
     }
 
+    /// Nobody waits for the store.
+    async fn kv_cache(&self, key: &str, value: &[u8], lifetime_s: u64, _limit_ms: u32) {
+        let Ok(store) = open() else { return };
+        let insert = store.build_insert().time_to_live(Duration::from_secs(lifetime_s));
+        // What was not cached is asked for again.
+        let _ = insert.execute_async(key, value);
+    }
+
     async fn kv_delete(&self, key: &str) -> Result<(), PlatformError> {
         match open()?.delete(key) {
             Ok(()) | Err(KVStoreError::ItemNotFound) => Ok(()),

@@ -80,6 +80,15 @@ impl Platform for EnvoyPlatform {
         self.store()?.write(key, Some(value), Expected::Value(expected.map(Vec::as_slice)), expires, now)
     }
 
+    async fn kv_cache(&self, key: &str, value: &[u8], lifetime_s: u64, _limit_ms: u32) {
+        let now = self.now();
+        let lifetime_ms = i64::try_from(lifetime_s.saturating_mul(1_000)).unwrap_or(i64::MAX);
+        if let Ok(store) = self.store() {
+            // What was not cached is asked for again.
+            let _ = store.write(key, Some(value), Expected::Anything, now.0.saturating_add(lifetime_ms), now);
+        }
+    }
+
     async fn kv_delete(&self, key: &str) -> Result<(), PlatformError> {
         match self.store()?.write(key, None, Expected::Anything, i64::MAX, self.now())? {
             Written::Stored => Ok(()),

@@ -26,8 +26,8 @@ pub enum StoreFault {
     Slow,
 }
 
-/// What stands for other servers: the origin and the request to the answer.
-pub type Servers = Box<dyn Fn(&str, &Request<Bytes>) -> Result<Response<Bytes>, FetchError> + Send + Sync>;
+/// What stands for other servers: the origin, the request and the milliseconds that it may take, to the answer.
+pub type Servers = Box<dyn Fn(&str, &Request<Bytes>, u32) -> Result<Response<Bytes>, FetchError> + Send + Sync>;
 
 /// A key-value store, settings and a clock that stands still until it is set.
 #[derive(Default)]
@@ -40,6 +40,8 @@ pub struct MemoryPlatform {
     rivals: Mutex<VecDeque<(String, Vec<u8>)>>,
     generation: AtomicU64,
     now: AtomicI64,
+    /// Milliseconds that a read takes.
+    pace: AtomicI64,
     reads: AtomicU64,
     writes: AtomicU64,
     pauses: AtomicU64,
@@ -96,6 +98,11 @@ impl MemoryPlatform {
         self.now.store(now.0, Relaxed);
     }
 
+    /// Lets the clock go on by `ms` with every read.
+    pub fn set_pace(&self, ms: i64) {
+        self.pace.store(ms, Relaxed);
+    }
+
     /// Sets what answers for other servers. Until then none can be reached.
     pub fn set_servers(&self, servers: Servers) {
         *lock(&self.servers) = Some(servers);
@@ -132,6 +139,7 @@ impl MemoryPlatform {
 
     fn look(&self, key: &str) -> Result<Found<u64>, PlatformError> {
         self.reads.fetch_add(1, Relaxed);
+        self.now.fetch_add(self.pace.load(Relaxed), Relaxed);
         match *lock(&self.fault) {
             StoreFault::Missing => Ok(None),
             StoreFault::Failing => Err(told_to_fail()),
@@ -154,6 +162,8 @@ fn told_to_fail() -> PlatformError {
 
 impl Platform for MemoryPlatform {
     type Generation = u64;
+
+    const STORE_FORGETS: bool = false;
 
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError> {
         Ok(self.look(key)?.map(|(value, _)| value))
@@ -187,6 +197,13 @@ impl Platform for MemoryPlatform {
         Ok(Written::Stored)
     }
 
+    /// Kept until it is taken away, as Spin's stores keep it.
+    async fn kv_cache(&self, key: &str, value: &[u8], _: u64, _: u32) {
+        if self.writable().is_ok() {
+            self.put(key, value);
+        }
+    }
+
     async fn kv_delete(&self, key: &str) -> Result<(), PlatformError> {
         self.writable()?;
         self.remove(key);
@@ -194,14 +211,9 @@ impl Platform for MemoryPlatform {
     }
 
     /// No time passes.
-    async fn fetch(
-        &self,
-        origin: &str,
-        request: Request<Bytes>,
-        _limit_ms: u32,
-    ) -> Result<Response<Bytes>, FetchError> {
+    async fn fetch(&self, origin: &str, request: Request<Bytes>, limit_ms: u32) -> Result<Response<Bytes>, FetchError> {
         match &*lock(&self.servers) {
-            Some(servers) => servers(origin, &request),
+            Some(servers) => servers(origin, &request, limit_ms),
             None => Err(PlatformError(format!("there is no server `{origin}`")).into()),
         }
     }

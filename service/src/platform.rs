@@ -19,6 +19,9 @@ pub trait Platform {
     /// Whether the service looks for rulesets in the store. Where somebody else hands it one, the code for that is left out of the module.
     const STORES_RULESETS: bool = true;
 
+    /// Whether the store forgets by itself what nobody wants any more, or is bounded: whoever asks about made-up users would else fill it.
+    const STORE_FORGETS: bool = true;
+
     /// The value under `key` in the deployment's key-value store; `None` where nothing lies there.
     ///
     /// # Errors
@@ -46,6 +49,10 @@ pub trait Platform {
         expected: Option<&Self::Generation>,
         lifetime_s: Option<u64>,
     ) -> Result<Written, PlatformError>;
+
+    /// Puts `value` under `key`, whatever lies there: for what can be had again elsewhere. Takes about `limit_ms` milliseconds at most. Whether
+    /// it was stored nobody is told, and a store may keep it for longer than `lifetime_s`: the value has to say how long it counts.
+    async fn kv_cache(&self, key: &str, value: &[u8], lifetime_s: u64, limit_ms: u32);
 
     /// Takes away what lies under `key`. Nothing there is no error.
     ///

@@ -10,7 +10,7 @@ use jackstaff_testbed::hosts::envoy::{Envoy, EnvoyOptions, FailurePolicy};
 use jackstaff_testbed::hosts::proxy_wasm::{
     CalloutReply, Module as Wasm, Outcome, RequestIn, ResponseIn, SharedData, Vm, VmOptions, first,
 };
-use jackstaff_testbed::http_client::{Client, Request};
+use jackstaff_testbed::http_client::Request;
 use jackstaff_testbed::modules::Module;
 use jackstaff_testbed::upstream::{Seen, Upstream};
 use serde_json::{Value, json};
@@ -173,7 +173,7 @@ fn a_remote_that_is_late_or_down_costs_a_decision_nothing_but_the_data() {
     for (answer, outcome, status) in [
         (CalloutReply::timed_out as fn() -> CalloutReply, "late", 500),
         (CalloutReply::unreachable, "failed", 500),
-        (|| CalloutReply::new(200, "<html>"), "failed", 200),
+        (|| CalloutReply::new(200, "<html>"), "failed", 500),
         (|| CalloutReply::new(413, "too large"), "failed", 413),
     ] {
         let mut vm = vm(&SharedData::default());
@@ -204,38 +204,6 @@ fn a_client_that_leaves_while_the_remote_is_asked_leaves_nothing_behind() {
     let (stream, outcome) = vm.request(plugin, RequestIn::get("/").header("x-user-id", "ada")).unwrap();
     assert!(matches!(outcome, Outcome::Forwarded { .. }));
     vm.cancel(stream).unwrap();
-}
-
-#[test]
-fn a_hundred_patches_at_once_to_one_user_through_four_workers() {
-    if !ready(Host::Envoy) {
-        return;
-    }
-    let upstream = Upstream::start(0).unwrap();
-    let mut options = EnvoyOptions::new(Module::Filter.path().unwrap(), upstream.address())
-        .plugin("flags", config(json!({})).to_string());
-    options.concurrency = 4;
-    let envoy = Envoy::start(&options).unwrap();
-    let address = envoy.addr("flags").unwrap();
-    thread::scope(|scope| {
-        for worker in 0..10 {
-            scope.spawn(move || {
-                let mut client = Client::new(address);
-                for nth in 0..10 {
-                    let body = format!(r#"{{"customData":{{"k{worker}-{nth}":{nth}}}}}"#);
-                    let patch = Request::with_body("PATCH", "/flags/v1/edgedb/ada", body.as_bytes())
-                        .header("authorization", KEY);
-                    let response = client.send(&patch).unwrap();
-                    assert_eq!(response.status, 200, "{}", common::text(&response));
-                }
-            });
-        }
-    });
-    let get = Request::get("/flags/v1/edgedb/ada").header("authorization", KEY);
-    let user: Value = Client::new(address).send(&get).unwrap().json().unwrap();
-    let kept = user["customData"].as_object().unwrap().len();
-    println!("100 PATCHes to one user through 4 workers of Envoy: {kept} kept");
-    assert_eq!(kept, 100);
 }
 
 #[test]

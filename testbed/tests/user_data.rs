@@ -3,7 +3,8 @@
 mod common;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Barrier};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,15 +14,19 @@ use jackstaff_service::executor::poll_once;
 use jackstaff_service::memory::MemoryPlatform;
 use jackstaff_service::{Service, handle};
 use jackstaff_testbed::deploy::{ApiDeployment, ApiHost, Host, Key};
+use jackstaff_testbed::hosts::envoy::{Envoy, EnvoyOptions};
 use jackstaff_testbed::hosts::fastly::{FastlyHost, FastlyOptions};
+use jackstaff_testbed::hosts::proxy_wasm::{Module as Wasm, Outcome, RequestIn, SharedData, Vm, VmOptions};
 use jackstaff_testbed::hosts::spin::StoreFault;
 use jackstaff_testbed::http_client::{Request, send};
 use jackstaff_testbed::modules::Module;
-use serde_json::Value;
+use jackstaff_testbed::upstream::Upstream;
+use serde_json::{Value, json};
 
 const WRITERS: usize = 100;
 const KEY: &str = "dvc_server_test";
 const USER: &str = "/v1/edgedb/ada";
+const USER_OF_FILTER: &str = "/flags/v1/edgedb/ada";
 
 fn deployment() -> ApiDeployment {
     ApiDeployment {
@@ -30,9 +35,23 @@ fn deployment() -> ApiDeployment {
     }
 }
 
-fn patch(writer: usize) -> String {
-    format!(r#"{{"customData":{{"writer-{writer}":{writer}}}}}"#)
+/// The same for the filter.
+fn plugin() -> String {
+    let keys: Value = serde_json::from_str(&deployment().keys_setting()).unwrap();
+    let api = json!({"prefix": "/flags", "keys": keys});
+    json!({"ruleset": {"flags": {}}, "environment": "test", "api": api, "user_data": {}}).to_string()
 }
+
+/// An attribute of the writer's own, one inside an object that all share, one that all fight for, and what is not to be stored.
+fn patch(writer: usize) -> String {
+    let language = LANGUAGES[writer % LANGUAGES.len()];
+    format!(
+        r#"{{"customData":{{"writer-{writer}":{writer},"shared":{{"{writer}":"é{writer}"}}}},"language":"{language}","email":null,
+            "platform":"phone","privateCustomData":{{"secret-{writer}":{writer}}}}}"#
+    )
+}
+
+const LANGUAGES: [&str; 3] = ["de", "en", "fr"];
 
 /// Lets all writers begin at once. `change` sends a body and gives the status; `read` gives the document. The statuses by number, and how
 /// many of the changes that were said to be stored are.
@@ -55,8 +74,17 @@ fn contend(
     let took = began.elapsed();
     let document = read();
     let stored = &document["customData"];
-    let kept = (0..WRITERS).filter(|writer| statuses[*writer] == 200 && stored[format!("writer-{writer}")] == *writer);
-    let kept = kept.count();
+    let is_kept = |writer: &usize| {
+        let all = stored[format!("writer-{writer}")] == *writer
+            && stored["shared"][writer.to_string()] == format!("é{writer}");
+        assert_eq!(all, stored[format!("writer-{writer}")] == *writer, "a change was stored by halves: {document}");
+        statuses[*writer] == 200 && all
+    };
+    let kept = (0..WRITERS).filter(is_kept).count();
+    assert!(document["language"].as_str().is_some_and(|language| LANGUAGES.contains(&language)), "{document}");
+    for left_out in ["secret", "privateCustomData", "phone", "email"] {
+        assert!(!document.to_string().contains(left_out), "{left_out}: {document}");
+    }
     let mut counts = BTreeMap::new();
     for status in statuses {
         *counts.entry(status).or_default() += 1;
@@ -65,11 +93,11 @@ fn contend(
 }
 
 /// The same over HTTP.
-fn contend_at(address: std::net::SocketAddr) -> (BTreeMap<u16, usize>, usize, Duration) {
+fn contend_at(address: std::net::SocketAddr, user: &str) -> (BTreeMap<u16, usize>, usize, Duration) {
     let with_key = |request: Request| send(address, &request.header("authorization", KEY)).unwrap();
     contend(
-        |body| with_key(Request::with_body("PATCH", USER, body.as_bytes())).status,
-        || with_key(Request::get(USER)).json().unwrap(),
+        |body| with_key(Request::with_body("PATCH", user, body.as_bytes())).status,
+        || with_key(Request::get(user)).json().unwrap(),
     )
 }
 
@@ -93,6 +121,7 @@ fn native_loses_none() {
         || serde_json::from_slice(ask("GET", String::new()).body()).unwrap(),
     );
     assert_none_lost("native", counted);
+    assert!(!String::from_utf8_lossy(&service.platform().peek("user:test:ada").unwrap()).contains("secret"));
 }
 
 #[test]
@@ -104,10 +133,90 @@ fn spin_loses_none() {
             deployment.faults.set("default", StoreFault::Slow(delay));
         }
         let host = ApiHost::start(Host::Spin, &deployment).unwrap();
-        let counted = contend_at(host.address().unwrap());
+        let counted = contend_at(host.address().unwrap(), USER);
         assert_none_lost(if delay.is_some() { "spin, each call 2 ms" } else { "spin" }, counted);
         let ApiHost::Spin(host, _) = &host else { unreachable!("it was started on Spin") };
-        println!("    {:?}", host.store("default").unwrap().used());
+        let store = host.store("default").unwrap();
+        println!("    {:?}", store.used());
+        assert!(!store.contents().values().any(|value| String::from_utf8_lossy(value).contains("secret")));
+    }
+}
+
+/// Four workers of the filter on wasmtime, as Envoy has them: each takes one request at a time.
+#[test]
+fn the_filter_loses_none() {
+    let (module, shared) = (Wasm::load(Module::Filter.path().unwrap()).unwrap(), SharedData::default());
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let options = VmOptions { shared_data: shared.clone(), ..VmOptions::default() };
+            let mut vm = Vm::new(&module, options).unwrap();
+            let plugin = vm.configure(plugin().as_bytes()).unwrap();
+            Mutex::new((vm, plugin))
+        })
+        .collect();
+    let next = AtomicUsize::new(0);
+    let ask = |request: Request| {
+        let mut worker = workers[next.fetch_add(1, Relaxed) % workers.len()].lock().unwrap();
+        let (vm, plugin) = &mut *worker;
+        let request = RequestIn::from(&request.header("authorization", KEY));
+        let Outcome::LocalReply(reply) = vm.request(*plugin, request).unwrap().1 else { panic!("it was not answered") };
+        reply
+    };
+    let counted = contend(
+        |body| u16::try_from(ask(Request::with_body("PATCH", USER_OF_FILTER, body.as_bytes())).status).unwrap(),
+        || serde_json::from_slice(&ask(Request::get(USER_OF_FILTER)).body).unwrap(),
+    );
+    assert_none_lost("filter, four workers", counted);
+    let stored: Vec<u8> = shared.keys().iter().flat_map(|key| shared.get(key).unwrap().0).collect();
+    assert!(!String::from_utf8_lossy(&stored).contains("secret"));
+}
+
+#[test]
+fn envoy_loses_none() {
+    if !hosts::ready(Host::Envoy) {
+        return;
+    }
+    let upstream = Upstream::start(0).unwrap();
+    let mut options = EnvoyOptions::new(Module::Filter.path().unwrap(), upstream.address()).plugin("flags", plugin());
+    options.concurrency = 4;
+    let envoy = Envoy::start(&options).unwrap();
+    assert_none_lost("envoy, four workers", contend_at(envoy.addr("flags").unwrap(), USER_OF_FILTER));
+    assert!(!envoy.log().contains("secret"), "{}", envoy.log());
+}
+
+/// Each kind of decision that asks for stored attributes reads the store once, and writes nothing where nothing is new.
+#[test]
+fn a_decision_reads_the_store_once() {
+    let rulesets =
+        [("test".to_owned(), std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/cases/stars.json")).unwrap())];
+    let deployment = ApiDeployment { rulesets: rulesets.into(), cache_ms: Some(60_000), ..deployment() };
+    let host = ApiHost::start(Host::Spin, &deployment).unwrap();
+    let ApiHost::Spin(spin, _) = &host else { unreachable!("it was started on Spin") };
+    let store = spin.store("default").unwrap();
+    let ask = |method: &str, target: &str, body: &str| {
+        let request = Request::with_body(method, target, body.as_bytes()).header("authorization", KEY);
+        let response = send(spin.address(), &request.header("content-type", "application/json")).unwrap();
+        assert_eq!(response.status, 200, "{target}: {}", common::text(&response));
+        let status = response.header("x-flags-status").map(|status| String::from_utf8_lossy(status).into_owned());
+        status.unwrap_or_default()
+    };
+    ask("PATCH", USER, r#"{"customData":{"stars":120}}"#);
+    // The ruleset is read once in the life of an instance.
+    ask("POST", "/v1/variables", r#"{"user_id":"ada"}"#);
+    let context = r#"{"context":{"targetingKey":"ada","$jackstaff":{"userData":true}}}"#;
+    let (user, told) = (r#"{"user_id":"ada"}"#, r#"{"user_id":"ada","customData":{"stars":120},"email":null}"#);
+    for (target, body) in [
+        ("/v1/variables/platinum?enableEdgeDB=true", user),
+        ("/v1/variables?enableEdgeDB=true", user),
+        ("/v1/features?enableEdgeDB=true", told),
+        ("/ofrep/v1/evaluate/flags/platinum", context),
+        ("/ofrep/v1/evaluate/flags", context),
+    ] {
+        let before = store.used();
+        let status = ask("POST", target, body);
+        assert!(status.ends_with(";user-data=found"), "{target}: {status}");
+        let after = store.used();
+        assert_eq!((after.reads - before.reads, after.writes - before.writes), (1, 0), "{target}");
     }
 }
 
@@ -119,7 +228,7 @@ fn viceroy_answers_all() {
         return;
     }
     let host = ApiHost::start(Host::Fastly, &deployment()).unwrap();
-    let (statuses, kept, took) = contend_at(host.address().unwrap());
+    let (statuses, kept, took) = contend_at(host.address().unwrap(), USER);
     println!("viceroy: {statuses:?}, {kept} of {WRITERS} kept, in {} ms", took.as_millis());
     assert!(statuses.keys().all(|status| [200, 503].contains(status)), "{statuses:?}");
     assert!(kept * 10 >= WRITERS * 9, "Viceroy alone does not lose that many: {kept}");

@@ -135,6 +135,10 @@ impl Platform for Slow {
         self.memory.kv_write(key, value, expected, lifetime_s).await
     }
 
+    async fn kv_cache(&self, key: &str, value: &[u8], lifetime_s: u64, limit_ms: u32) {
+        self.memory.kv_cache(key, value, lifetime_s, limit_ms).await;
+    }
+
     async fn kv_delete(&self, key: &str) -> Result<(), PlatformError> {
         self.memory.kv_delete(key).await
     }
@@ -223,7 +227,7 @@ fn begin(
     let sources: Vec<Source> =
         serde_json::from_str(r#"[{"origin":"o","authority":"a","path":"/","environment":"e"},{"origin":"o","authority":"a","path":"/","environment":"f"}]"#)
             .unwrap();
-    platform.set_servers(Box::new(move |_, _| {
+    platform.set_servers(Box::new(move |_, _, _| {
         let (status, body) = answer.clone()?;
         Ok(Response::builder().status(status).header("etag", "\"1\"").body(body.into()).unwrap())
     }));

@@ -88,6 +88,7 @@ pub async fn change<P: Platform>(
     subject: &Subject<'_>,
     patch: &Patch<'_>,
 ) -> Result<Changed, ChangeError> {
+    patch.check().map_err(ChangeError::TooLarge)?;
     if let Some(remote) = &subject.settings.remote {
         return remote.change(platform, subject, patch).await;
     }
@@ -112,6 +113,7 @@ pub async fn remember<P: Platform>(
     if matches!(recalled.outcome, Outcome::Late | Outcome::Failed) {
         return Err(ChangeError::Store("what is stored could not be read".to_owned()));
     }
+    patch.check().map_err(ChangeError::TooLarge)?;
     if let Some(remote) = &subject.settings.remote {
         let known = Document::parse(&recalled.bytes).is_ok_and(|mut document| !document.apply(patch.clone()));
         return if known { Ok(Changed::Already) } else { remote.change(platform, subject, patch).await };
@@ -200,10 +202,10 @@ fn pause_ms(attempt: u32, random: u64) -> u32 {
 pub async fn fetch<P: Platform>(platform: &P, subject: &Subject<'_>) -> Result<Option<String>, String> {
     let bytes = match &subject.settings.remote {
         Some(remote) => remote
-            .read(platform, subject, REMOTE_LIMIT_MS)
+            .read(platform, subject, REMOTE_LIMIT_MS, None)
             .await
-            .map_err(|error| format!("what is stored about the user cannot be had: {error}"))?
-            .map(String::into_bytes),
+            .map(|copy| Some(copy.text.into_bytes()))
+            .map_err(|error| format!("what is stored about the user cannot be had: {error}"))?,
         None => {
             let found = platform.kv_read(&subject.key(), None).await.map_err(|error| error.to_string())?;
             found.map(|(bytes, _)| bytes)

@@ -6,6 +6,8 @@ use std::fmt;
 use jackstaff_core::source::document;
 use jackstaff_core::{Context, Dialect, Scope, Timestamp, Value, write_json_string};
 
+use super::merge::{MAX_NAMES, merge, names};
+
 /// The members of an object, in the order of their first writing.
 pub(crate) type Members<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
 
@@ -38,6 +40,8 @@ pub enum TooLarge {
     Bytes(usize),
     /// More than [`MAX_STORED_ATTRIBUTES`]; how many it would have.
     Attributes(usize),
+    /// The patch has more than [`MAX_NAMES`](super::merge::MAX_NAMES); how many it has.
+    Names(usize),
 }
 
 impl fmt::Display for TooLarge {
@@ -50,6 +54,10 @@ impl fmt::Display for TooLarge {
             Self::Attributes(count) => write!(
                 f,
                 "the user would have {count} stored attributes and may have {MAX_STORED_ATTRIBUTES}: remove some with null"
+            ),
+            Self::Names(count) => write!(
+                f,
+                "the change names {count} attributes, those inside of others included, and may name {MAX_NAMES}: no user has more"
             ),
         }
     }
@@ -67,6 +75,16 @@ pub struct Patch<'a> {
 }
 
 impl Patch<'_> {
+    /// Whether it is small enough to be merged.
+    pub(super) fn check(&self) -> Result<(), TooLarge> {
+        let custom = match &self.custom {
+            Some(Custom::Merge(members)) => names(members),
+            Some(Custom::Clear) | None => 0,
+        };
+        let count = self.profile.len().saturating_add(custom);
+        if count > MAX_NAMES { Err(TooLarge::Names(count)) } else { Ok(()) }
+    }
+
     /// Whether it changes no document: when the user was last seen is stored only along with something else.
     pub(crate) fn says_nothing(&self) -> bool {
         let custom = match &self.custom {
@@ -161,6 +179,12 @@ impl<'a> Document<'a> {
         if count > MAX_STORED_ATTRIBUTES {
             return Err(TooLarge::Attributes(count));
         }
+        let out = self.text();
+        if out.len() > MAX_DOCUMENT_BYTES { Err(TooLarge::Bytes(out.len())) } else { Ok(out) }
+    }
+
+    /// The same for a copy, which may be longer by the time that it counts.
+    pub(super) fn text(&self) -> String {
         let mut out = String::from("{\"profile\":");
         write_members(&self.profile, &mut out);
         out.push_str(",\"custom\":");
@@ -169,7 +193,7 @@ impl<'a> Document<'a> {
             out.push_str(&format!(",\"expires\":{}", expires.0));
         }
         out.push('}');
-        if out.len() > MAX_DOCUMENT_BYTES { Err(TooLarge::Bytes(out.len())) } else { Ok(out) }
+        out
     }
 
     /// The user as DevCycle's API writes one.
@@ -235,43 +259,6 @@ impl<'a> Document<'a> {
                 }
             }
         }
-    }
-}
-
-/// JSON Merge Patch (RFC 7396, section 2) of the members of an object.
-fn merge<'a>(target: &mut Members<'a>, patch: Members<'a>) {
-    for (name, value) in patch {
-        let place = target.iter().position(|(other, _)| *other == name);
-        match (value, place) {
-            (Value::Null, Some(at)) => {
-                target.remove(at);
-            }
-            (Value::Null, None) => {}
-            (value, Some(at)) => {
-                if let Some((_, old)) = target.get_mut(at) {
-                    merge_value(old, value);
-                }
-            }
-            (value, None) => {
-                let mut new = Value::Null;
-                merge_value(&mut new, value);
-                target.push((name, new));
-            }
-        }
-    }
-}
-
-fn merge_value<'a>(target: &mut Value<'a>, patch: Value<'a>) {
-    match patch {
-        Value::Map(members) => {
-            if !matches!(target, Value::Map(_)) {
-                *target = Value::Map(Vec::new());
-            }
-            if let Value::Map(target) = target {
-                merge(target, members);
-            }
-        }
-        value => *target = value,
     }
 }
 

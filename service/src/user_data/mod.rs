@@ -6,6 +6,7 @@
 
 mod change;
 mod document;
+mod merge;
 mod remote;
 mod settings;
 
@@ -42,6 +43,10 @@ impl Subject<'_> {
 
     fn key_aside(&self) -> String {
         store_key::user_aside(self.settings.namespace(self.environment), self.id)
+    }
+
+    fn key_cached<P: Platform>(&self) -> String {
+        store_key::user_cached(self.settings.namespace(self.environment), self.id, P::STORE_FORGETS)
     }
 }
 
@@ -89,7 +94,8 @@ pub struct Recalled<G> {
     generation: Option<G>,
 }
 
-/// Reads what is stored about the user: once, and no longer than the settings say. Never fails: a decision goes on without.
+/// Reads what is stored about the user: once, and no longer than the settings say. Never fails: a decision goes on without. Where
+/// another Jackstaff keeps it, that one is asked if the store has no copy.
 pub async fn recall<P: Platform>(platform: &P, subject: &Subject<'_>) -> Recalled<P::Generation> {
     if let Some(remote) = &subject.settings.remote {
         return remote.recall(platform, subject).await;
@@ -110,10 +116,9 @@ impl<G> Recalled<G> {
         Self { outcome, bytes: Vec::new(), generation: None }
     }
 
-    /// A document as it lies in the store; no bytes are a user about whom nothing is known.
+    /// A document as it lies in the store.
     fn of(bytes: Vec<u8>, generation: Option<G>, platform: &impl Platform) -> Self {
         let outcome = match Document::parse(&bytes) {
-            _ if bytes.is_empty() && generation.is_none() => Outcome::Nothing,
             Err(Corrupt) => {
                 // Without the user's id, which may be an address.
                 platform.log("user data: a stored document cannot be read; the decision was made without it");

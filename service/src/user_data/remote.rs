@@ -2,17 +2,19 @@
 //!
 //! A decision reads the cache, and asks the other where that has nothing; that the other has nothing is cached too, for a shorter time.
 //! A change goes to the other at once, and what was cached is forgotten. An answer to a question that was asked before a change may still
-//! be cached after it: it lasts no longer than every cached answer.
+//! be cached after it: it lasts no longer than every cached answer. Copies say themselves how long they count, as not every store forgets.
 
 use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
+use jackstaff_core::source::document;
+use jackstaff_core::{Timestamp, Value};
 use serde::Deserialize;
 
 use super::{ChangeError, Changed, Document, Outcome, Patch, Recalled, Subject};
 use crate::percent;
-use crate::platform::{FetchError, Platform, PlatformError};
+use crate::platform::{FetchError, Platform, PlatformError, ReadError};
 use crate::store_key;
 
 /// A minute: what was changed elsewhere shows that soon.
@@ -29,6 +31,9 @@ const CHANGE_LIMIT_MS: u32 = 10_000;
 
 /// After a failure the other is left alone for so many seconds: requests then need not wait for it one by one.
 const REST_S: u64 = 1;
+
+/// Characters of a refusal that are handed on.
+const MAX_SAID: usize = 500;
 
 /// Who keeps the user data.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
@@ -57,6 +62,49 @@ const fn default_missing_cache_s() -> u64 {
     DEFAULT_MISSING_CACHE_S
 }
 
+/// What the other has about a user, and how many seconds that may be cached.
+pub(super) struct Copy {
+    /// A document; an empty one for a user about whom nothing is known.
+    pub(super) text: String,
+    seconds: u64,
+}
+
+/// The document in a copy, if it is one of this user's and counts: its first line says whose it is. What cannot be read is no copy.
+fn copied(copy: &[u8], subject: &Subject<'_>, now: Timestamp) -> Option<Vec<u8>> {
+    let text = copy.strip_prefix(subject.key().as_bytes())?.strip_prefix(b"\n")?;
+    let document = Document::parse(text).ok()?;
+    (!document.is_expired(now)).then(|| text.to_vec())
+}
+
+/// The time `seconds` after `now`.
+fn after(now: Timestamp, seconds: u64) -> Timestamp {
+    Timestamp(now.0.saturating_add(i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX)))
+}
+
+/// Milliseconds between two times; none where the clock was set back.
+fn elapsed(begun: Timestamp, now: Timestamp) -> u32 {
+    u32::try_from(now.0.saturating_sub(begun.0).max(0)).unwrap_or(u32::MAX)
+}
+
+/// Whether `until`, milliseconds since 1970 as text, is yet to come. A clock that was set back ends a rest.
+fn is_ahead(until: &[u8], now: Timestamp) -> bool {
+    let until = std::str::from_utf8(until).ok().and_then(|text| text.parse::<i64>().ok());
+    until.is_some_and(|until| until > now.0 && until <= after(now, REST_S).0)
+}
+
+/// What an answer says is wrong: its `message`, or its beginning.
+fn said(body: &[u8]) -> String {
+    let message = match document(body) {
+        Ok(Value::Map(members)) => members.into_iter().find(|(name, _)| name == "message"),
+        _ => None,
+    };
+    let text = match &message {
+        Some((_, Value::String(text))) => text.clone(),
+        _ => String::from_utf8_lossy(body),
+    };
+    text.chars().take(MAX_SAID).collect()
+}
+
 /// Without the key.
 impl fmt::Debug for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -83,52 +131,67 @@ impl Remote {
         Ok(())
     }
 
-    /// What a decision learns of the user.
+    /// What a decision learns of the user, within the time that it waits. A copy takes as long again at most to be cached.
     pub(super) async fn recall<P: Platform>(&self, platform: &P, subject: &Subject<'_>) -> Recalled<P::Generation> {
         let limit = subject.settings.read_limit_ms;
-        if let Ok(Some((bytes, _))) = platform.kv_read(&subject.key(), Some(limit)).await {
-            return Recalled::of(bytes, None, platform);
+        let begun = platform.now();
+        let left = || limit.saturating_sub(elapsed(begun, platform.now()));
+        let key = subject.key_cached::<P>();
+        match platform.kv_read(&key, Some(limit)).await {
+            Ok(found) => {
+                if let Some(copy) = found.and_then(|(bytes, _)| copied(&bytes, subject, begun)) {
+                    return Recalled::of(copy, None, platform);
+                }
+            }
+            Err(ReadError::Late) => return Recalled::without(Outcome::Late),
+            Err(ReadError::Failed(_)) => {}
         }
-        if let Ok(Some(_)) = platform.kv_read(store_key::REMOTE_RESTS, Some(limit)).await {
+        let rests = store_key::rests(&self.origin);
+        if let Ok(Some((until, _))) = platform.kv_read(&rests, Some(left().max(1))).await
+            && is_ahead(&until, begun)
+        {
             return Recalled::without(Outcome::Failed);
         }
-        match self.read(platform, subject, limit).await {
-            Ok(found) => {
-                let (bytes, seconds) = match found {
-                    Some(text) => (text.into_bytes(), self.cache_s),
-                    None => (Vec::new(), self.missing_cache_s),
-                };
+        let asked = match left() {
+            0 => Err(FetchError::Late),
+            left => self.read(platform, subject, left, Some(platform.now())).await,
+        };
+        match asked {
+            Ok(Copy { text, seconds }) => {
                 if seconds > 0 {
-                    // What is not cached is asked for again.
-                    let _ = platform.kv_write(&subject.key(), &bytes, None, Some(seconds)).await;
+                    let copy = format!("{}\n{text}", subject.key());
+                    platform.kv_cache(&key, copy.as_bytes(), seconds, limit).await;
                 }
-                Recalled::of(bytes, None, platform)
+                Recalled::of(text.into_bytes(), None, platform)
             }
             Err(error) => {
-                let _ = platform.kv_write(store_key::REMOTE_RESTS, b"1", None, Some(REST_S)).await;
                 platform.log(&format!("user data: `{}` does not say: {error}", self.origin));
+                let until = after(platform.now(), REST_S).0.to_string();
+                platform.kv_cache(&rests, until.as_bytes(), REST_S, limit).await;
                 Recalled::without(if error == FetchError::Late { Outcome::Late } else { Outcome::Failed })
             }
         }
     }
 
-    /// The user's document as the other has it now.
+    /// The user's document as the other has it now. With the time it becomes a copy, which says until when it counts.
     pub(super) async fn read(
         &self,
         platform: &impl Platform,
         subject: &Subject<'_>,
         limit_ms: u32,
-    ) -> Result<Option<String>, FetchError> {
+        now: Option<Timestamp>,
+    ) -> Result<Copy, FetchError> {
         let (status, body) = self.ask(platform, subject, Method::GET, Bytes::new(), limit_ms).await?;
-        match status {
-            StatusCode::OK => Document::from_user(&body)
-                .ok()
-                .and_then(|document| document.to_json().ok())
-                .map(Some)
-                .ok_or_else(|| PlatformError("its answer is no user".to_owned()).into()),
-            StatusCode::NOT_FOUND => Ok(None),
-            other => Err(PlatformError(format!("it answered {other}")).into()),
-        }
+        let (mut document, seconds) = match status {
+            StatusCode::OK => {
+                let user = Document::from_user(&body).ok().filter(|document| document.to_json().is_ok());
+                (user.ok_or_else(|| PlatformError("its answer is no user".to_owned()))?, self.cache_s)
+            }
+            StatusCode::NOT_FOUND => (Document::default(), self.missing_cache_s),
+            other => return Err(PlatformError(format!("it answered {other}")).into()),
+        };
+        document.expires = now.filter(|_| seconds > 0).map(|now| after(now, seconds));
+        Ok(Copy { text: document.text(), seconds })
     }
 
     /// Sends a change to the other.
@@ -142,8 +205,11 @@ impl Remote {
         Ok(Changed::Stored)
     }
 
-    /// Has the other erase the user.
+    /// Has the other erase the user, and erases what was stored here before the other kept it.
     pub(super) async fn erase<P: Platform>(&self, platform: &P, subject: &Subject<'_>) -> Result<(), ChangeError> {
+        for key in [subject.key_aside(), subject.key()] {
+            platform.kv_delete(&key).await?;
+        }
         self.send(platform, subject, Method::DELETE, Bytes::new()).await
     }
 
@@ -156,11 +222,18 @@ impl Remote {
     ) -> Result<(), ChangeError> {
         let answer = self.ask(platform, subject, method, body, CHANGE_LIMIT_MS).await;
         // Also where the answer is lost: the change may have been made.
-        let forgotten = platform.kv_delete(&subject.key()).await;
+        let forgotten = platform.kv_delete(&subject.key_cached::<P>()).await;
         match answer {
-            Ok((status, _)) if status.is_success() => forgotten.map_err(ChangeError::from),
+            Ok((status, body)) if status.is_success() => {
+                // A page of something else at that address is no promise.
+                if matches!(document(&body), Ok(Value::Map(_))) {
+                    forgotten.map_err(ChangeError::from)
+                } else {
+                    Err(ChangeError::Store(format!("`{}` answered something that is no JSON object", self.origin)))
+                }
+            }
             Ok((status @ (StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY), body)) => {
-                Err(ChangeError::Refused(status, String::from_utf8_lossy(&body).into_owned()))
+                Err(ChangeError::Refused(status, said(&body)))
             }
             Ok((status, _)) => Err(ChangeError::Store(format!("`{}` answered {status}", self.origin))),
             Err(error) => Err(ChangeError::Store(format!("`{}`: {error}", self.origin))),

@@ -7,7 +7,8 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::deploy::{Host, StoreState};
+use super::not_played::NotPlayed;
+use crate::deploy::{Host, KeeperState, StoreState};
 
 /// One case: a deployment and a sequence of requests.
 #[derive(Debug, Deserialize)]
@@ -20,9 +21,9 @@ pub struct Case {
     pub(super) folder: PathBuf,
     /// What it shows, in a sentence.
     pub about: String,
-    /// The hosts that play it, by their names; all where there is no list. `about` says why the others do not.
-    #[serde(default)]
-    pub(super) hosts: Option<Vec<String>>,
+    /// Why hosts do not play it: from `not-played.json`.
+    #[serde(skip)]
+    not_played: BTreeMap<Host, String>,
     /// RFC 3339; hosts whose clock is set start with it.
     #[serde(default)]
     pub(super) now: Option<String>,
@@ -63,6 +64,9 @@ pub(super) struct ApiCase {
     /// The `user_data` setting.
     #[serde(default)]
     pub user_data: Option<Value>,
+    /// Members of `user_data.remote`: another Jackstaff keeps the user data. The host knows which.
+    #[serde(default)]
+    pub remote: Option<Value>,
     /// What else lies in the store at the start: texts by key.
     #[serde(default)]
     pub stored: BTreeMap<String, String>,
@@ -99,9 +103,21 @@ pub(super) struct Exchange {
     /// `${TEXT*N}`, in the target and the body too, N times TEXT.
     #[serde(default)]
     pub headers: Vec<(String, String)>,
-    /// How the store behaves from this request on. Hosts that cannot do so must not be among `hosts`.
+    /// How the store behaves from this request on. Hosts that cannot do so are to be in `not-played.json`.
     #[serde(default)]
     pub store: Option<StoreState>,
+    /// Seconds by which the clock is set forward before this request, on hosts whose clock is set.
+    #[serde(default)]
+    pub advance_s: u64,
+    /// The key of a document that is damaged before this request: its first character is lost.
+    #[serde(default)]
+    pub damage: Option<String>,
+    /// How the Jackstaff that keeps the user data behaves from this request on.
+    #[serde(default)]
+    pub keeper: Option<KeeperState>,
+    /// Milliseconds to wait before this request.
+    #[serde(default)]
+    pub wait_ms: u64,
     /// Sent as UTF-8; anything but a string as JSON.
     #[serde(default)]
     pub body: Option<Value>,
@@ -132,6 +148,9 @@ pub(super) struct Expectation {
     /// closed to tests.
     #[serde(default)]
     pub stored: BTreeMap<String, Value>,
+    /// How often the Jackstaff that keeps the user data is asked meanwhile.
+    #[serde(default)]
+    pub asked: Option<u64>,
     /// Saved from the client's headers for later exchanges: name → header and a pattern with one group.
     #[serde(default)]
     pub save: BTreeMap<String, Save>,
@@ -159,23 +178,19 @@ pub(super) enum Match {
 }
 
 impl Case {
-    /// Whether it is played on `host`.
-    ///
-    /// # Errors
-    /// When its list names no such host.
-    pub(super) fn is_for(&self, host: Host) -> Result<bool> {
-        let Some(names) = &self.hosts else { return Ok(true) };
-        for name in names {
-            Host::parse(name).with_context(|| format!("{}: `hosts`", self.name))?;
-        }
-        Ok(names.iter().any(|name| name == host.name()))
+    /// Why `host` does not play it; nothing where it does.
+    #[must_use]
+    pub fn not_played_on(&self, host: Host) -> Option<&str> {
+        self.not_played.get(&host).map(String::as_str)
     }
 
-    /// Reads the case in `folder`.
-    ///
-    /// # Errors
-    /// When there is no `case.json`, or it has another form.
-    pub fn load(folder: &Path) -> Result<Self> {
+    /// Whether it is about the HTTP API, which all hosts serve.
+    #[must_use]
+    pub const fn has_api(&self) -> bool {
+        self.api.is_some()
+    }
+
+    fn load(folder: &Path, reasons: &mut NotPlayed) -> Result<Self> {
         let path = folder.join("case.json");
         let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let mut case: Self = serde_json::from_str(&text).with_context(|| format!("{}", path.display()))?;
@@ -186,6 +201,7 @@ impl Case {
         );
         case.name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         case.folder = folder.to_owned();
+        case.not_played = reasons.of(&case.name, case.api.is_none());
         Ok(case)
     }
 
@@ -201,7 +217,7 @@ impl Case {
 /// All cases, in the order of their names.
 ///
 /// # Errors
-/// When a folder holds no readable case.
+/// When a folder holds no readable case, or `not-played.json` names one that is not there.
 pub fn load_all() -> Result<Vec<Case>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
     let mut folders: Vec<PathBuf> = std::fs::read_dir(&folder)
@@ -210,5 +226,8 @@ pub fn load_all() -> Result<Vec<Case>> {
         .filter(|path| path.is_dir())
         .collect();
     folders.sort();
-    folders.iter().map(|folder| Case::load(folder)).collect()
+    let mut reasons = NotPlayed::read(&folder.join("not-played.json"))?;
+    let cases = folders.iter().map(|folder| Case::load(folder, &mut reasons)).collect::<Result<_>>()?;
+    reasons.end()?;
+    Ok(cases)
 }

@@ -4,6 +4,7 @@
 
 mod case;
 mod expect;
+mod not_played;
 mod play;
 
 pub use case::{Case, load_all};

@@ -1,15 +1,17 @@
 //! Playing a case on a host.
 
 use std::collections::BTreeMap;
+use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use regex::Regex;
 use serde_json::Value;
 
 use super::case::{ApiCase, Case, Exchange, FilterCase};
 use super::expect::check;
 use crate::clock::Clock;
-use crate::deploy::{ApiDeployment, ApiHost, FilterDeployment, FilterHost, Host, Key, Passed};
+use crate::deploy::{ApiDeployment, ApiHost, FilterDeployment, FilterHost, Host, Keeper, Key, Passed};
 use crate::http_client::Request;
 use crate::upstream::from_text;
 
@@ -21,7 +23,7 @@ const PLUGIN: &str = "case";
 /// # Errors
 /// When the case cannot be deployed or a request gets no answer.
 pub fn play(case: &Case, host: Host) -> Result<Option<Vec<String>>> {
-    if !case.is_for(host)? {
+    if case.not_played_on(host).is_some() {
         return Ok(None);
     }
     let clock = match &case.now {
@@ -47,8 +49,10 @@ fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<
         open_environment: api.open_environment.clone(),
         rate_limit: api.rate_limit.as_ref().map(Value::to_string).unwrap_or_default(),
         user_data: api.user_data.as_ref().map(Value::to_string).unwrap_or_default(),
-        stored: api.stored.iter().map(|(key, text)| (key.clone(), text.clone().into_bytes())).collect(),
+        stored: api.stored.iter().map(|(key, text)| (key.clone(), repeat(text).into_bytes())).collect(),
         no_store: api.no_store,
+        keeper: api.remote.as_ref().map(|_| Keeper::start()),
+        remote: api.remote.clone().unwrap_or_default(),
         clock,
         ..ApiDeployment::default()
     };
@@ -71,11 +75,35 @@ fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<
         if let Some(state) = exchange.store {
             service.set_store(state)?;
         }
+        if exchange.advance_s > 0 {
+            ensure!(host.clock_is_set(), "the clock of {} cannot be set: say so in not-played.json", host.name());
+            deployment.clock.advance(Duration::from_secs(exchange.advance_s));
+        }
+        if let Some(key) = &exchange.damage {
+            service.damage(key).with_context(|| format!("damaging {key}"))?;
+        }
+        let asked = asked_before(&deployment, exchange)?;
         let passed = Passed { upstream: None, response: service.send(request)? };
         let found = exchange.expect.stored.iter().filter_map(|(key, wanted)| stored(key, wanted, service.stored(key)?));
-        Ok((passed, found.collect()))
+        let mut found: Vec<String> = found.collect();
+        if let (Some(keeper), Some(wanted)) = (&deployment.keeper, exchange.expect.asked) {
+            let asked = keeper.asked() - asked;
+            found.extend(
+                (asked != wanted).then(|| format!("the keeper was to be asked {wanted} times, was {asked} times")),
+            );
+        }
+        Ok((passed, found))
     });
     played.with_context(|| service.log())
+}
+
+/// Makes the keeper behave as the exchange says. How often it has been asked until now.
+fn asked_before(deployment: &ApiDeployment, exchange: &Exchange) -> Result<u64> {
+    let Some(keeper) = &deployment.keeper else { return Ok(0) };
+    if let Some(state) = exchange.keeper {
+        keeper.set(state)?;
+    }
+    Ok(keeper.asked())
 }
 
 fn play_filter(case: &Case, filter: &FilterCase, host: Host, clock: Clock) -> Result<Vec<String>> {
@@ -133,6 +161,7 @@ fn exchanges(
     for (nth, exchange) in case.requests.iter().enumerate() {
         let label = format!("request {} {}", nth + 1, exchange.about);
         let request = request(exchange, &saved).with_context(|| label.clone())?;
+        thread::sleep(Duration::from_millis(exchange.wait_ms));
         let (passed, mut differences) = send(exchange, &request).with_context(|| label.clone())?;
         differences.extend(check(&exchange.expect, passed.upstream.as_deref(), &passed.response));
         found.extend(differences.into_iter().map(|difference| format!("{label}: {difference}")));

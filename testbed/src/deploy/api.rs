@@ -1,143 +1,24 @@
 //! The HTTP API on every host.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
+use std::net::SocketAddr;
 
-use anyhow::{Result, bail};
-use jackstaff_service::store_key;
-use serde_json::json;
-use sha2::{Digest as _, Sha256};
-
-use super::Host;
+use super::keeper::Keeper;
 use super::native::Native;
 use super::sidecar::Sidecar;
-use super::store::{SPIN_STORE, StoreState};
-use crate::clock::Clock;
+use super::store::{SPIN_STORE, StoreState, damaged};
+use super::{ApiDeployment, Host};
 use crate::hosts::fastly::{FastlyHost, FastlyOptions};
-use crate::hosts::spin::{Component, Faults, Reuse, SpinHost, SpinOptions};
+use crate::hosts::spin::{Component, Reuse, SpinHost, SpinOptions};
 use crate::http_client::{Client, Request, Response};
 use crate::modules::Module;
+use anyhow::{Context as _, Result, bail};
 
 /// The name of the stores on Fastly.
 const FASTLY_STORE: &str = "jackstaff";
 
-/// A key that clients call with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Key {
-    /// The key itself.
-    pub key: String,
-    /// `server`, `client`, `mobile` or `admin`.
-    pub kind: String,
-    /// The environment it opens.
-    pub environment: String,
-}
-
-/// What the service is given.
-#[derive(Clone, Debug, Default)]
-pub struct ApiDeployment {
-    /// Source or snapshot, by environment.
-    pub rulesets: BTreeMap<String, Vec<u8>>,
-    /// The keys.
-    pub keys: Vec<Key>,
-    /// The `test` setting, as JSON; empty for none.
-    pub test: String,
-    /// The `open_environment` setting; empty for none.
-    pub open_environment: String,
-    /// The `rate_limit` setting, as JSON; empty for none.
-    pub rate_limit: String,
-    /// The `user_data` setting, as JSON; empty for none.
-    pub user_data: String,
-    /// Servers that have rulesets which the store has not: their addresses and paths, in order of preference.
-    pub sources: Vec<(std::net::SocketAddr, String)>,
-    /// Further servers that it may call.
-    pub servers: Vec<std::net::SocketAddr>,
-    /// What else lies in the store at the start.
-    pub stored: BTreeMap<String, Vec<u8>>,
-    /// How long a ruleset is used before the store is asked again, in milliseconds; the service's default where there is none.
-    pub cache_ms: Option<u64>,
-    /// The clock, where the host has one to set.
-    pub clock: Clock,
-    /// Faults of the store, where the host has them.
-    pub faults: Faults,
-    /// There is no store at all.
-    pub no_store: bool,
-    /// Each request gets an instance of its own, on Spin.
-    pub fresh_instances: bool,
-    /// Where to listen, for hosts that do.
-    pub listen: Option<std::net::SocketAddr>,
-}
-
-impl ApiDeployment {
-    /// The `keys` setting: hashes, not keys.
-    #[must_use]
-    pub fn keys_setting(&self) -> String {
-        serde_json::Value::from(self.key_entries()).to_string()
-    }
-
-    /// The entries of that setting.
-    pub(crate) fn key_entries(&self) -> Vec<serde_json::Value> {
-        self.keys
-            .iter()
-            .map(|key| {
-                let mut sha256 = String::new();
-                for byte in Sha256::digest(key.key.as_bytes()) {
-                    // Writing to a String cannot fail.
-                    let _ = write!(sha256, "{byte:02x}");
-                }
-                json!({"sha256": sha256, "kind": key.kind, "environment": key.environment})
-            })
-            .collect()
-    }
-
-    /// The key-value store's content.
-    #[must_use]
-    pub fn store(&self) -> BTreeMap<String, Vec<u8>> {
-        let rulesets =
-            self.rulesets.iter().map(|(environment, bytes)| (store_key::ruleset(environment), bytes.clone()));
-        rulesets.chain(self.stored.clone()).collect()
-    }
-
-    /// All servers that it may call.
-    fn called(&self) -> impl Iterator<Item = std::net::SocketAddr> {
-        self.sources.iter().map(|(address, _)| *address).chain(self.servers.iter().copied())
-    }
-
-    /// The `sources` setting, for a platform that calls the server with this address so.
-    fn sources_setting(&self, origin: impl Fn(std::net::SocketAddr) -> String) -> Option<(String, String)> {
-        let sources: Vec<_> = self
-            .sources
-            .iter()
-            .map(|(address, path)| {
-                json!({"origin": origin(*address), "authority": address.to_string(), "path": path, "limit_ms": 1_000})
-            })
-            .collect();
-        (!sources.is_empty()).then(|| ("sources".to_owned(), serde_json::Value::from(sources).to_string()))
-    }
-
-    /// Settings other than the keys, by name.
-    #[must_use]
-    pub fn settings(&self) -> BTreeMap<String, String> {
-        let mut settings = BTreeMap::new();
-        let texts = [
-            ("test", &self.test),
-            ("open_environment", &self.open_environment),
-            ("rate_limit", &self.rate_limit),
-            ("user_data", &self.user_data),
-        ];
-        for (name, text) in texts {
-            if !text.is_empty() {
-                settings.insert(name.to_owned(), text.clone());
-            }
-        }
-        if let Some(ms) = self.cache_ms {
-            settings.insert("ruleset_cache_ms".to_owned(), ms.to_string());
-        }
-        settings
-    }
-}
-
 /// What Fastly's service calls a server.
-pub(crate) fn backend(address: std::net::SocketAddr) -> String {
+pub(crate) fn backend(address: SocketAddr) -> String {
     format!("server-{}", address.port())
 }
 
@@ -159,13 +40,16 @@ impl ApiHost {
     /// # Errors
     /// When the module cannot be built, or the host cannot be installed or started.
     pub fn start(host: Host, deployment: &ApiDeployment) -> Result<Self> {
+        let keeper = || deployment.keeper.as_ref().map(Keeper::serve).transpose();
         match host {
             Host::Native => Ok(Self::Native(Box::new(Native::new(deployment)))),
             Host::Spin => {
                 let component = Component::load(Module::Spin.path()?)?;
-                let mut variables = deployment.settings();
+                let keeper = keeper()?;
+                let origin = |address: SocketAddr| format!("http://{address}");
+                let mut variables = deployment.settings(&keeper.map(origin).unwrap_or_default());
                 variables.insert("keys".to_owned(), deployment.keys_setting());
-                variables.extend(deployment.sources_setting(|address| format!("http://{address}")));
+                variables.extend(deployment.sources_setting(origin));
                 // As spin.toml has them.
                 let defaults = [
                     ("test", ""),
@@ -192,10 +76,7 @@ impl ApiHost {
                         faults: deployment.faults.clone(),
                         listen: deployment.listen,
                         reuse: if deployment.fresh_instances { Reuse::NONE } else { Reuse::SPIN },
-                        allowed_outbound_hosts: deployment
-                            .called()
-                            .map(|address| format!("http://{address}"))
-                            .collect(),
+                        allowed_outbound_hosts: deployment.called().chain(keeper).map(origin).collect(),
                         ..SpinOptions::default()
                     },
                 )?;
@@ -205,7 +86,8 @@ impl ApiHost {
             Host::Fastly => {
                 let named = |map| BTreeMap::from([(FASTLY_STORE.to_owned(), map)]);
                 let mut secrets = BTreeMap::from([("keys".to_owned(), deployment.keys_setting())]);
-                let mut settings = deployment.settings();
+                let keeper = keeper()?;
+                let mut settings = deployment.settings(&keeper.map(backend).unwrap_or_default());
                 secrets.extend(deployment.sources_setting(backend));
                 secrets.extend(settings.remove("test").map(|test| ("test".to_owned(), test)));
                 let kv_stores = if deployment.no_store {
@@ -220,6 +102,7 @@ impl ApiHost {
                     listen: deployment.listen,
                     backends: deployment
                         .called()
+                        .chain(keeper)
                         .map(|address| (backend(address), format!("http://{address}/")))
                         .collect(),
                     ..FastlyOptions::new(Module::Fastly.path()?)
@@ -251,12 +134,28 @@ impl ApiHost {
         match self {
             Self::Native(native) => native.set_store(state),
             Self::Spin(host, _) => state.on_spin(host.faults()),
-            Self::Fastly(..) => bail!("Viceroy's stores have no faults: leave fastly out of the case's `hosts`"),
-            Self::Sidecar(_) => {
-                bail!("the filter's store has no faults: leave filter and envoy out of the case's `hosts`")
-            }
+            Self::Fastly(..) => bail!("Viceroy's stores have no faults: say so in not-played.json"),
+            Self::Sidecar(sidecar) => return sidecar.set_store(state),
         }
         Ok(())
+    }
+
+    /// Damages the document that lies in the store under `key`.
+    ///
+    /// # Errors
+    /// When there is none, or the store is closed to tests.
+    pub fn damage(&self, key: &str) -> Result<()> {
+        match self {
+            Self::Native(native) => native.damage(key),
+            Self::Spin(host, _) => {
+                let store = host.store(SPIN_STORE)?;
+                let value = store.get(key).context("nothing lies there")?;
+                store.set(key, damaged(&value));
+                Ok(())
+            }
+            Self::Fastly(..) => bail!("Viceroy's stores are closed to tests: say so in not-played.json"),
+            Self::Sidecar(sidecar) => sidecar.damage(key),
+        }
     }
 
     /// What lies in the store under `key`; `None` where the store is closed to tests.
@@ -271,7 +170,7 @@ impl ApiHost {
 
     /// Where it listens, if it does.
     #[must_use]
-    pub fn address(&self) -> Option<std::net::SocketAddr> {
+    pub fn address(&self) -> Option<SocketAddr> {
         match self {
             Self::Native(_) | Self::Sidecar(_) => None,
             Self::Spin(host, _) => Some(host.address()),

@@ -5,13 +5,20 @@ use std::net::SocketAddr;
 
 use anyhow::{Context, Result, bail};
 
-use super::Host;
+use super::keeper::{Asked, Keeper};
+use super::store::DAMAGE;
+use super::{Host, StoreState};
 use crate::clock::Clock;
 use crate::hosts::envoy::{Envoy, EnvoyOptions};
-use crate::hosts::proxy_wasm::{self, Outcome, PluginId, RequestIn, ResponseIn, Vm, VmOptions};
+use crate::hosts::proxy_wasm::{
+    self, Callout, CalloutReply, Outcome, PluginId, RequestIn, ResponseIn, SharedDataFault, Vm, VmOptions,
+};
 use crate::http_client::{Client, Request, Response};
 use crate::modules::Module;
 use crate::upstream::{Seen, Upstream};
+
+/// The cluster of the Jackstaff that keeps the user data.
+pub(super) const KEEPER: &str = "keeper";
 
 /// Plugin configurations, by name.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +27,8 @@ pub struct FilterDeployment {
     pub plugins: BTreeMap<String, String>,
     /// The clock, where the host has one to set.
     pub clock: Clock,
+    /// The Jackstaff that keeps the user data, as the cluster `keeper`.
+    pub keeper: Option<Keeper>,
     /// The port of the first plugin, for hosts that listen; 0 for any free one.
     pub port: u16,
 }
@@ -60,6 +69,9 @@ impl FilterHost {
                 let module = proxy_wasm::Module::load(wasm)?;
                 let options = VmOptions { clock: deployment.clock.clone(), ..VmOptions::default() };
                 let mut vm = Vm::new(&module, options)?;
+                if let Some(keeper) = deployment.keeper.clone() {
+                    vm.answer_with(move |callout| asked(&keeper, callout));
+                }
                 let mut plugins = BTreeMap::new();
                 for (name, json) in &deployment.plugins {
                     let plugin = vm.configure(json.as_bytes()).with_context(|| format!("plugin {name}"))?;
@@ -75,7 +87,10 @@ impl FilterHost {
                     .fold(EnvoyOptions::new(wasm, upstream.address()), |options, (name, json)| {
                         options.plugin(name, json)
                     });
-                let envoy = Box::new(Envoy::start(&EnvoyOptions { port: deployment.port, ..options })?);
+                let keeper = deployment.keeper.as_ref().map(Keeper::serve).transpose()?;
+                let clusters = keeper.map(|address| (KEEPER.to_owned(), address)).into_iter().collect();
+                let options = EnvoyOptions { port: deployment.port, clusters, ..options };
+                let envoy = Box::new(Envoy::start(&options)?);
                 let clients = deployment
                     .plugins
                     .keys()
@@ -85,6 +100,45 @@ impl FilterHost {
             }
             _ => bail!("{} runs no filter", host.name()),
         }
+    }
+
+    /// Makes the data that workers share behave so from now on.
+    ///
+    /// # Errors
+    /// When the host cannot do that.
+    pub fn set_store(&self, state: StoreState) -> Result<()> {
+        let Self::Wasmtime(vm, _) = self else {
+            bail!("Envoy's shared data has no faults: say so in not-played.json");
+        };
+        vm.shared_data().set_fault(match state {
+            StoreState::Works => SharedDataFault::None,
+            StoreState::Fails => SharedDataFault::Fails,
+            StoreState::FailsWrites => SharedDataFault::FailsWrites,
+            StoreState::Slow => bail!("shared data answers at once: say so in not-played.json"),
+        });
+        Ok(())
+    }
+
+    /// Damages the document that the filter keeps under `key`.
+    ///
+    /// # Errors
+    /// When there is none, or the host's memory is closed to tests.
+    pub fn damage(&self, key: &str) -> Result<()> {
+        let Self::Wasmtime(vm, _) = self else {
+            bail!("Envoy's shared data is closed to tests: say so in not-played.json");
+        };
+        let shared = vm.shared_data();
+        for place in shared.keys() {
+            let Some((mut bytes, _)) = shared.get(&place) else { continue };
+            let found = |part: &[u8], from: usize| bytes[from..].windows(part.len()).position(|window| window == part);
+            // The document follows its key.
+            let Some(at) = found(key.as_bytes(), 0) else { continue };
+            let Some(document) = found(b"{\"profile\"", at) else { continue };
+            bytes[at + document] = DAMAGE;
+            shared.set(&place, &bytes, 0);
+            return Ok(());
+        }
+        bail!("nothing lies there")
     }
 
     /// Sends a request through a plugin.
@@ -145,5 +199,24 @@ fn through_vm(vm: &mut Vm, plugin: PluginId, request: &Request) -> Result<Passed
             Ok(Passed { upstream: None, response })
         }
         Outcome::Paused => bail!("the filter holds the request"),
+    }
+}
+
+/// What Envoy would hand to the module of what a keeper says.
+fn asked(keeper: &Keeper, callout: &Callout) -> CalloutReply {
+    let first = |name| proxy_wasm::first(&callout.headers, name).unwrap_or_default();
+    let request = Request {
+        method: lossy(first(":method")),
+        target: first(":path").to_vec(),
+        headers: callout.headers.iter().filter(|(name, _)| !name.starts_with(b":")).cloned().collect(),
+        body: callout.body.clone(),
+    };
+    match keeper.ask(&request) {
+        Ok(Asked::Answered(_, delay)) if callout.timeout.is_some_and(|limit| delay >= limit) => {
+            CalloutReply::timed_out()
+        }
+        Ok(Asked::Answered(response, _)) => CalloutReply::new(response.status, response.body),
+        Ok(Asked::Unreachable) => CalloutReply::unreachable(),
+        Err(error) => CalloutReply::new(500, format!("{error:#}")),
     }
 }

@@ -1,22 +1,28 @@
 //! The same deployment on every host: what vectors, conformance cases and the local stack are played on.
 
 mod api;
+mod deployment;
 mod filter;
+mod keeper;
 mod native;
 mod served;
 mod sidecar;
 mod store;
 
 use anyhow::{Result, bail};
+use serde::Deserialize;
 
+pub use api::ApiHost;
 pub(crate) use api::backend;
-pub use api::{ApiDeployment, ApiHost, Key};
+pub use deployment::{ApiDeployment, Key};
 pub use filter::{FilterDeployment, FilterHost, Passed};
+pub use keeper::{KEEPER_KEY, Keeper, KeeperState};
 pub use served::Served;
 pub use store::StoreState;
 
 /// Where the project's code runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Host {
     /// The service, compiled for this machine, over stores in memory.
     Native,

@@ -7,7 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{ApiDeployment, FilterDeployment, FilterHost, Host};
+use super::filter::KEEPER;
+use super::{ApiDeployment, FilterDeployment, FilterHost, Host, StoreState};
 use crate::http_client::{Request, Response};
 
 /// Where the API is served.
@@ -28,6 +29,7 @@ impl Sidecar {
         let environments: BTreeSet<&String> = deployment.rulesets.keys().chain(named).collect();
         let mut filter = FilterDeployment {
             clock: deployment.clock.clone(),
+            keeper: deployment.keeper.clone(),
             port: deployment.listen.map_or(0, |listen| listen.port()),
             ..FilterDeployment::default()
         };
@@ -64,6 +66,14 @@ impl Sidecar {
         Ok(address.map(|address| format!("http://{address}{PREFIX}")))
     }
 
+    pub(super) fn set_store(&self, state: StoreState) -> Result<()> {
+        self.filter.set_store(state)
+    }
+
+    pub(super) fn damage(&self, key: &str) -> Result<()> {
+        self.filter.damage(key)
+    }
+
     pub(super) fn log(&mut self) -> String {
         self.filter.log()
     }
@@ -83,8 +93,9 @@ fn plugin(deployment: &ApiDeployment, environment: &str) -> Result<String> {
     }
     if !deployment.no_store {
         plugin["user_data"] = json!({});
-        if !deployment.user_data.is_empty() {
-            plugin["user_data"]["settings"] = serde_json::from_str(&deployment.user_data)?;
+        let settings = deployment.user_data_setting(KEEPER);
+        if !settings.is_empty() {
+            plugin["user_data"]["settings"] = serde_json::from_str(&settings)?;
         }
     }
     plugin["api"]["open"] = (deployment.open_environment == environment).into();

@@ -13,6 +13,14 @@ pub(super) const SPIN_STORE: &str = "default";
 /// A slow store takes this much longer for everything: far more than a decision waits, far less than a test does.
 const SLOW: Duration = Duration::from_millis(150);
 
+/// What takes the place of a damaged document's first character.
+pub(super) const DAMAGE: u8 = b'?';
+
+/// A document that nobody can read any more.
+pub(super) fn damaged(document: &[u8]) -> Vec<u8> {
+    [&[DAMAGE], document.get(1..).unwrap_or_default()].concat()
+}
+
 /// How the key-value store behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

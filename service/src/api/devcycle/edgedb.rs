@@ -47,7 +47,7 @@ pub(in crate::api) async fn answer<P: Platform>(
     if !admitted.user_data().enabled {
         return Err(Refusal::new(
             StatusCode::FORBIDDEN,
-            "user data is switched off: remove `\"enabled\":false` from the setting `user_data`",
+            "user data is switched off: remove `\"enabled\":false` from the setting `user_data`; a filter needs `user_data` in its configuration",
         ));
     }
     let (platform, subject) = (service.platform(), admitted.subject(id));
@@ -102,7 +102,9 @@ fn refusal(error: ChangeError) -> Refusal {
     use crate::user_data::TooLarge;
     let message = error.to_string();
     match error {
-        ChangeError::TooLarge(TooLarge::Bytes(_)) => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message),
+        ChangeError::TooLarge(TooLarge::Bytes(_) | TooLarge::Names(_)) => {
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message)
+        }
         ChangeError::TooLarge(TooLarge::Attributes(_)) => Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, message),
         ChangeError::Refused(status, _) => Refusal::new(status, message),
         ChangeError::Contended(_) => {

@@ -72,7 +72,7 @@ impl Lab {
     fn new() -> Self {
         let (platform, server) = (Rc::new(MemoryPlatform::default()), Server::default());
         let at = server.clone();
-        platform.set_servers(Box::new(move |_, request| {
+        platform.set_servers(Box::new(move |_, request, _| {
             at.0.1.fetch_add(1, Relaxed);
             let Some((status, body)) = at.0.0.lock().unwrap().clone() else { return Err(FetchError::Late) };
             let etag = format!("\"{:x}\"", super::super::load::fingerprint(&body));

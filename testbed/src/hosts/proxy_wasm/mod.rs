@@ -23,7 +23,7 @@ pub use self::{
     headers::{Header, first, values},
     metrics::{Metric, MetricKind},
     module::Module,
-    shared_data::SharedData,
+    shared_data::{SharedData, SharedDataFault},
     stream::{Outcome, RequestIn, ResponseIn, ResponseOut},
     vm::{DEFAULT_FUEL, PluginId, StreamId, Vm, VmOptions},
 };

@@ -13,6 +13,19 @@ pub struct SharedData(Arc<Mutex<Table>>);
 struct Table {
     entries: HashMap<Vec<u8>, (Vec<u8>, u32)>,
     last_version: u32,
+    fault: SharedDataFault,
+}
+
+/// What a module is told instead. Envoy's shared data does not fail; the ABI lets a host's fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SharedDataFault {
+    /// Nothing is wrong.
+    #[default]
+    None,
+    /// Reads and writes answer with an internal failure.
+    Fails,
+    /// Only writes do.
+    FailsWrites,
 }
 
 impl SharedData {
@@ -40,6 +53,19 @@ impl SharedData {
         let version = table.last_version;
         table.entries.insert(key.to_vec(), (value.to_vec(), version));
         true
+    }
+
+    /// Makes it fail for modules from now on. What the test does itself works.
+    pub fn set_fault(&self, fault: SharedDataFault) {
+        self.lock().fault = fault;
+    }
+
+    pub(super) fn can_be_read(&self) -> bool {
+        self.lock().fault != SharedDataFault::Fails
+    }
+
+    pub(super) fn can_be_written(&self) -> bool {
+        self.lock().fault == SharedDataFault::None
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

@@ -49,6 +49,9 @@ fn get_shared_data(
     version: u32,
 ) -> Called {
     let key = guest::read(&caller, key, key_length)?;
+    if !caller.data().shared_data.can_be_read() {
+        return status(Status::InternalFailure);
+    }
     let Some((value, current)) = caller.data().shared_data.get(&key) else {
         return status(Status::NotFound);
     };
@@ -67,6 +70,9 @@ fn set_shared_data(
 ) -> Called {
     let key = guest::read(&caller, key, key_length)?;
     let value = guest::read(&caller, value, value_length)?;
+    if !caller.data().shared_data.can_be_written() {
+        return status(Status::InternalFailure);
+    }
     if caller.data().shared_data.set(&key, &value, version) { OK } else { status(Status::CasMismatch) }
 }
 

@@ -11,7 +11,8 @@ use wasmtime::{Caller, ExternType, Linker, Module};
 
 use super::host::Host;
 
-/// The results of calls that the Rust SDK knows. It treats any other as a broken host, so no other is ever returned.
+/// The results of calls. The Rust SDK knows the first four and treats any other as a broken host; shared data, which the filter reaches
+/// without the SDK, can also be told to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(super) enum Status {
@@ -19,6 +20,7 @@ pub(super) enum Status {
     NotFound = 1,
     BadArgument = 2,
     CasMismatch = 8,
+    InternalFailure = 10,
 }
 
 impl From<Status> for u32 {
