@@ -8,6 +8,7 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
     thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use anyhow::{Context, Result};
@@ -117,7 +118,8 @@ impl From<Response> for Reply {
     }
 }
 
-type Handler = dyn Fn(&Seen) -> Option<Reply> + Send + Sync;
+/// What is answered, and how much later; the server's own account where there is none.
+type Handler = dyn Fn(&Seen) -> (Option<Reply>, Duration) + Send + Sync;
 
 /// A running server. It stops when dropped.
 pub struct Upstream {
@@ -142,6 +144,22 @@ impl Upstream {
     /// # Errors
     /// When the port is taken.
     pub fn start_with(port: u16, answer: impl Fn(&Seen) -> Option<Reply> + Send + Sync + 'static) -> Result<Self> {
+        Self::start_handler(port, Arc::new(move |seen: &Seen| (answer(seen), Duration::ZERO)))
+    }
+
+    /// The same with an answer to every request that comes so much later, while others are answered.
+    ///
+    /// # Errors
+    /// When the port is taken.
+    pub fn start_late(port: u16, answer: impl Fn(&Seen) -> (Reply, Duration) + Send + Sync + 'static) -> Result<Self> {
+        let late = move |seen: &Seen| {
+            let (reply, delay) = answer(seen);
+            (Some(reply), delay)
+        };
+        Self::start_handler(port, Arc::new(late))
+    }
+
+    fn start_handler(port: u16, answer: Arc<Handler>) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let listener = runtime
             .block_on(TcpListener::bind(("127.0.0.1", port)))
@@ -149,7 +167,7 @@ impl Upstream {
         let address = listener.local_addr()?;
         let requests = Arc::new(AtomicU64::new(0));
         let (stop, stopped) = oneshot::channel();
-        let serving = serve(listener, Arc::new(answer), Arc::clone(&requests));
+        let serving = serve(listener, answer, Arc::clone(&requests));
         let thread = thread::Builder::new().name("upstream".into()).spawn(move || {
             runtime.block_on(async {
                 tokio::select! {
@@ -208,7 +226,11 @@ async fn respond(
         body: body.collect().await.map(|body| body.to_bytes().to_vec()).unwrap_or_default(),
     };
     requests.fetch_add(1, Ordering::Relaxed);
-    let reply = answer(&seen).unwrap_or_else(|| Reply {
+    let (reply, delay) = answer(&seen);
+    if delay > Duration::ZERO {
+        tokio::time::sleep(delay).await;
+    }
+    let reply = reply.unwrap_or_else(|| Reply {
         status: 200,
         headers: vec![("content-type".into(), "application/json".into())],
         body: seen.to_json().to_string().into_bytes(),

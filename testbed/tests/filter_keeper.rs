@@ -63,7 +63,7 @@ fn both(client: &mut Client) -> [String; 2] {
     let seen = Seen::from_json(&response.body).unwrap();
     let injected = outcome(seen.header_all("x-flags-status")[0]);
     let flags = String::from_utf8_lossy(&seen.header_all("x-flags").concat()).into_owned();
-    assert_eq!(flags.contains("platinum=false"), injected != "found", "{injected}: {flags}");
+    assert_eq!(flags.contains("platinum=?0"), injected != "found", "{injected}: {flags}");
     let body = br#"{"context":{"targetingKey":"ada","$jackstaff":{"userData":true}}}"#;
     let ask = Request::with_body("POST", "/flags/ofrep/v1/evaluate/flags/platinum", body);
     let response = client.send(&ask.header("authorization", KEY).header("content-type", "application/json")).unwrap();
@@ -92,6 +92,8 @@ fn no_request_fails_or_hangs_whatever_the_keeper_does() {
 
     let (over, requests) = (AtomicBool::new(false), AtomicUsize::new(0));
     let (seen, longest) = (Mutex::new(BTreeSet::new()), Mutex::new(Duration::ZERO));
+    // A panic beside the clients would leave them running.
+    let (mut wrong, mut said_of_keys) = (Vec::new(), false);
     // It is gone and comes back, as one that is restarted, between all other states.
     let phases: [(KeeperState, &[&str], u16); 9] = [
         (KeeperState::Works, &["found"], 200),
@@ -130,14 +132,16 @@ fn no_request_fails_or_hangs_whatever_the_keeper_does() {
             let outcomes: BTreeSet<String> = outcomes.iter().map(|outcome| (*outcome).to_owned()).collect();
             let met = std::mem::take(&mut *seen.lock().unwrap());
             println!("{state:?}: decisions {met:?}, a change {}", response.status);
-            assert!(!met.is_empty() && met.is_subset(&outcomes), "{state:?}: {met:?}");
-            assert_eq!(response.status, written, "{state:?}: {}", text(&response));
             let said = text(&response);
-            assert!(written == 200 || said.contains("nothing is known to be stored"), "{state:?}: {said}");
-            assert!(!said.contains("dvc_server"), "{said}");
+            let honest = written == 200 || said.contains("nothing is known to be stored");
+            if met.is_empty() || !met.is_subset(&outcomes) || response.status != written || !honest {
+                wrong.push(format!("{state:?}: {met:?}, a change {} {said}", response.status));
+            }
+            said_of_keys |= said.contains("dvc_server");
         }
         over.store(true, Relaxed);
     });
+    assert!(wrong.is_empty() && !said_of_keys, "{wrong:#?}");
     let longest = *longest.lock().unwrap();
     println!("{} requests, none failed; the longest two took {longest:?} each", requests.load(Relaxed));
     assert!(longest < NO_HANG, "{longest:?}");

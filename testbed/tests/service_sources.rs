@@ -7,10 +7,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::hosts::ready;
-use jackstaff_testbed::deploy::{ApiDeployment, ApiHost, Host};
+use jackstaff_testbed::deploy::{ApiDeployment, ApiHost, Host, Key};
 use jackstaff_testbed::http_client::Request;
 use jackstaff_testbed::upstream::{Reply, Seen, Upstream};
 use serde_json::json;
+
+const KEY: &str = "dvc_server_test";
 
 fn source(build: u32) -> Vec<u8> {
     json!({"flags": {"build": {"state": "ENABLED", "variants": {"on": build}, "defaultVariant": "on"}}})
@@ -71,5 +73,41 @@ fn a_server_has_what_the_store_has_not() {
             assert_eq!(build(&mut host), Ok(2));
             thread::sleep(Duration::from_millis(50));
         }
+    }
+}
+
+#[test]
+fn without_a_store_decisions_go_on_and_say_that_user_data_is_missing() {
+    for host in [Host::Spin, Host::Fastly] {
+        if !ready(host) {
+            continue;
+        }
+        let server =
+            Upstream::start_with(0, |_: &Seen| Some(Reply { status: 200, headers: Vec::new(), body: source(1) }));
+        let server = server.unwrap();
+        let deployment = ApiDeployment {
+            keys: vec![Key { key: KEY.to_owned(), kind: "server".to_owned(), environment: "shop".to_owned() }],
+            sources: vec![(server.address(), "/flags.json".to_owned())],
+            no_store: true,
+            ..ApiDeployment::default()
+        };
+        let mut running = ApiHost::start(host, &deployment).unwrap();
+        let mut send = |method: &str, target: &str, body: &[u8]| {
+            let request = Request::with_body(method, target, body).header("authorization", KEY);
+            running.send(&request.header("content-type", "application/json")).unwrap()
+        };
+        let context = br#"{"context":{"targetingKey":"ada","$jackstaff":{"userData":true}}}"#;
+        for _ in 0..3 {
+            let response = send("POST", "/ofrep/v1/evaluate/flags/build", context);
+            let said = common::text(&response);
+            assert_eq!(response.status, 200, "{}: {said}", host.name());
+            let said = response.json().unwrap();
+            assert_eq!(said["value"], 1, "{said}");
+            assert_eq!(said["metadata"]["jackstaff.userData"], "failed", "{said}");
+        }
+        let response = send("PATCH", "/v1/edgedb/ada", br#"{"customData":{"stars":1}}"#);
+        let said = common::text(&response);
+        assert_eq!(response.status, 500, "{}: {said}", host.name());
+        assert!(said.contains("add key_value_stores") || said.contains("create it and link it"), "{said}");
     }
 }

@@ -276,7 +276,7 @@ fn scripted_conflicts_lose_nothing() {
     assert_eq!(ask("PATCH", patch(7)).status(), 200);
     let document: Value = serde_json::from_slice(ask("GET", String::new()).body()).unwrap();
     let stored = document["customData"].as_object().unwrap();
-    assert_eq!((stored.len(), &stored["writer-7"]), (51, &Value::from(7)));
+    assert_eq!((stored.len(), &stored["writer-7"]), (52, &Value::from(7)));
     println!("scripted: {} conflicts, then stored", service.platform().pauses());
     assert_eq!(service.platform().pauses(), 50);
 }

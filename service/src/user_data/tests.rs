@@ -291,13 +291,10 @@ fn a_change_with_too_many_names_costs_no_more_than_reading_it() {
         assert!(matches!(error, ChangeError::TooLarge(TooLarge::Names(_))), "{error}");
     }
     assert_eq!(platform.reads() + platform.writes(), 0);
-    // As many as there may be, against a document of as many as there can be: how long that takes is bounded by their product.
+    // As many as there may be are merged.
     put(&platform, &settings, &format!("{{\"a\":{{{}}}}}", many("1", 1_480))).unwrap();
-    let begun = std::time::Instant::now();
     put(&platform, &settings, &format!("{{\"a\":{{{}}}}}", many("null", 4_095))).unwrap();
-    put(&platform, &settings, &format!("{{\"a\":{{{}}}}}", many("1", 4_095))).unwrap_err();
-    println!("4,095 names against 1,480, twice: {:?}", begun.elapsed());
-    assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
+    assert_eq!(get(&platform, &settings), Ok(Some(json!({"a":{}}))));
 }
 
 mod remote;

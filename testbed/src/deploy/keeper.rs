@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -159,16 +158,11 @@ impl Keeper {
 
     fn listen(&self, port: u16) -> Result<Upstream> {
         let inner = self.inner.clone();
-        Upstream::start_with(port, move |seen: &Seen| {
-            Some(match inner.ask(&seen.to_request()) {
-                Ok(Asked::Answered(response, delay)) => {
-                    thread::sleep(delay);
-                    Reply::from(response)
-                }
-                // It is about to stop listening.
-                Ok(Asked::Unreachable) => Reply { status: 503, headers: Vec::new(), body: Vec::new() },
-                Err(error) => Reply::of_error(&error),
-            })
+        Upstream::start_late(port, move |seen: &Seen| match inner.ask(&seen.to_request()) {
+            Ok(Asked::Answered(response, delay)) => (Reply::from(response), delay),
+            // It is about to stop listening.
+            Ok(Asked::Unreachable) => (Reply { status: 503, headers: Vec::new(), body: Vec::new() }, Duration::ZERO),
+            Err(error) => (Reply::of_error(&error), Duration::ZERO),
         })
     }
 }
