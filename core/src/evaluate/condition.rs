@@ -226,15 +226,24 @@ pub(super) struct Conditions<'r, 'c, V> {
     /// What is left of the session's budget.
     pub steps: &'c mut u32,
     pub visitor: &'c mut V,
+    /// Why evaluation was [`Stopped`].
+    pub fault: Fault<'r>,
 }
+
+/// A condition cannot be evaluated, for the reason that [`Conditions::fault`] tells: apart, as results of one byte are handed up much faster
+/// through a tree than results that hold the reason.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stopped;
 
 impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
     /// Whether the condition at `index` holds.
-    pub fn hold(&mut self, index: u32, depth: u32, last: bool) -> Result<bool, Fault<'r>> {
-        let record = row(&self.ruleset.tables.conditions, index).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
-        self.spend(record.operands.len.saturating_add(1).saturating_add(text_steps(record.name.len)))?;
-        if depth > MAX_DEPTH {
-            return Err(Fault::of(FaultKind::TooComplex));
+    pub fn hold(&mut self, index: u32, depth: u32, last: bool) -> Result<bool, Stopped> {
+        let mut depth = depth;
+        let mut record = self.enter(index, depth)?;
+        // A group of one holds where that one does.
+        while !V::WATCHES && record.operands.len == 1 && Test::from_u8(record.test).is_group() {
+            depth = depth.saturating_add(1);
+            record = self.enter(record.operands.start, depth)?;
         }
         let view = ConditionView { ruleset: self.ruleset, record, depth, last };
         self.visitor.condition_begins(&view);
@@ -243,13 +252,32 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
         Ok(passed)
     }
 
-    /// Takes `steps` from the budget.
+    /// The condition at `index`, paid for.
     #[inline(always)]
-    pub fn spend(&mut self, steps: u32) -> Result<(), Fault<'r>> {
-        spend(self.steps, steps)
+    fn enter(&mut self, index: u32, depth: u32) -> Result<Condition, Stopped> {
+        let Some(record) = row(&self.ruleset.tables.conditions, index) else {
+            return Err(self.stop(Fault::of(FaultKind::Corrupt)));
+        };
+        self.spend(record.operands.len.saturating_add(1).saturating_add(text_steps(record.name.len)))?;
+        if depth > MAX_DEPTH {
+            return Err(self.stop(Fault::of(FaultKind::TooComplex)));
+        }
+        Ok(record)
     }
 
-    fn test(&mut self, condition: &Condition, depth: u32) -> Result<bool, Fault<'r>> {
+    #[cold]
+    fn stop(&mut self, fault: Fault<'r>) -> Stopped {
+        self.fault = fault;
+        Stopped
+    }
+
+    /// Takes `steps` from the budget.
+    #[inline(always)]
+    fn spend(&mut self, steps: u32) -> Result<(), Stopped> {
+        spend(self.steps, steps).map_err(|fault| self.stop(fault))
+    }
+
+    fn test(&mut self, condition: &Condition, depth: u32) -> Result<bool, Stopped> {
         Ok(match Test::from_u8(condition.test) {
             Test::Never => false,
             Test::Always | Test::CustomUnnamed => true,
@@ -257,20 +285,15 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
             Test::AnyOf => self.children(condition.operands, depth, true)?,
             Test::Segments => self.segments(condition, depth)?,
             Test::OptedIn => self.opted_in()?,
-            Test::TargetingKey => {
-                let subject = self.context.targeting_key();
+            test @ (Test::TargetingKey | Test::ProfileString | Test::ProfileVersion) => {
+                let subject =
+                    if test == Test::TargetingKey { self.context.targeting_key() } else { self.profile(condition) };
                 self.spend_on_text(condition, subject)?;
-                self.ruleset.compare_string(condition, subject)
-            }
-            Test::ProfileString => {
-                let subject = self.profile(condition);
-                self.spend_on_text(condition, subject)?;
-                self.ruleset.compare_string(condition, subject)
-            }
-            Test::ProfileVersion => {
-                let subject = self.profile(condition);
-                self.spend_on_text(condition, subject)?;
-                self.ruleset.compare_version(condition, subject)
+                if test == Test::ProfileVersion {
+                    self.ruleset.compare_version(condition, subject)
+                } else {
+                    self.ruleset.compare_string(condition, subject)
+                }
             }
             Test::CustomAny => {
                 let name = self.ruleset.bytes(condition.name);
@@ -281,14 +304,15 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
                 self.ruleset.compare_any(condition, value)
             }
             Test::Invalid => {
-                return Err(Fault { kind: FaultKind::InvalidCondition, subject: self.ruleset.text(condition.name) });
+                let subject = self.ruleset.text(condition.name);
+                return Err(self.stop(Fault { kind: FaultKind::InvalidCondition, subject }));
             }
         })
     }
 
     /// Every operand may read all of a long subject.
     #[inline(always)]
-    fn spend_on_text(&mut self, condition: &Condition, subject: Option<&str>) -> Result<(), Fault<'r>> {
+    fn spend_on_text(&mut self, condition: &Condition, subject: Option<&str>) -> Result<(), Stopped> {
         match subject.map_or(0, str_steps) {
             0 => Ok(()),
             steps => self.spend(steps.saturating_mul(condition.operands.len.max(1))),
@@ -303,7 +327,7 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
     }
 
     /// Until one decides: `decisive` for any-of, its opposite for all-of. No children: false.
-    fn children(&mut self, range: Range, depth: u32, decisive: bool) -> Result<bool, Fault<'r>> {
+    fn children(&mut self, range: Range, depth: u32, decisive: bool) -> Result<bool, Stopped> {
         let end = range.start.saturating_add(range.len);
         for child in range.start..end {
             let last = child.saturating_add(1) == end;
@@ -315,7 +339,7 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
     }
 
     /// In order: an unknown segment ends it as false, whatever is asked; the first that matches decides.
-    fn segments(&mut self, condition: &Condition, depth: u32) -> Result<bool, Fault<'r>> {
+    fn segments(&mut self, condition: &Condition, depth: u32) -> Result<bool, Stopped> {
         if condition.has_operands == 0 {
             return Ok(false);
         }
@@ -331,7 +355,7 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
         Ok(wanted == Comparator::NotEqual)
     }
 
-    fn opted_in(&mut self) -> Result<bool, Fault<'r>> {
+    fn opted_in(&mut self) -> Result<bool, Stopped> {
         if !self.opt_in {
             return Ok(false);
         }

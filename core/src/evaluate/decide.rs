@@ -147,11 +147,12 @@ impl<'r> Session<'r, '_> {
             opt_in: meta.opt_in && record.opt_in != 0,
             steps: &mut self.steps,
             visitor,
+            fault: Fault::of(FaultKind::Corrupt),
         };
         for index in record.rules.start..record.rules.start.saturating_add(record.rules.len) {
             let rule = row(&ruleset.tables.rules, index).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
             conditions.visitor.rule_begins(index);
-            let matched = conditions.hold(rule.condition, 0, true)?;
+            let Ok(matched) = conditions.hold(rule.condition, 0, true) else { return Err(conditions.fault) };
             let rollout = ruleset.rollout(&rule)?;
             if !matched {
                 // Even where the conditions do not hold, an invalid rollout is a fault for everyone, as in the reference.
@@ -167,12 +168,12 @@ impl<'r> Session<'r, '_> {
             }
             let mut number = ryu_js::Buffer::new();
             let bucket_key = ruleset.bucket_key(&rule, self.context, &mut number);
-            conditions.spend(str_steps(bucket_key))?;
+            spend(conditions.steps, str_steps(bucket_key))?;
             let mut hash = Murmur3::new(rule.seed);
             hash.update(bucket_key.as_bytes());
             let included = match rollout {
                 Some(rollout) => {
-                    conditions.spend(rollout.stages.len)?;
+                    spend(conditions.steps, rollout.stages.len)?;
                     ruleset.includes(&rollout, hash, self.now)?
                 }
                 None => true,
@@ -184,7 +185,7 @@ impl<'r> Session<'r, '_> {
                 }
                 continue;
             }
-            conditions.spend(rule.splits.len)?;
+            spend(conditions.steps, rule.splits.len)?;
             let variant = ruleset.split(rule.splits, bounded(hash.finish()))?;
             let split = rule.split_count != 1 || rule.mentions_rollout != 0;
             let reason = if split { Reason::Split } else { Reason::TargetingMatch };

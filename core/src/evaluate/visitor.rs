@@ -5,6 +5,9 @@ use super::logic::ExpressionVisitor;
 
 /// Is told every step of a decision. The default methods do nothing, so that not watching costs nothing.
 pub trait Visitor {
+    /// False for one that does nothing, to which steps that change no decision need not be shown.
+    const WATCHES: bool = true;
+
     /// A decision, by its place in the ruleset, is about to be made; its rules follow, unless it is broken.
     fn decision_begins(&mut self, _decision: u32) {}
     /// A rule is about to be tried.
@@ -25,4 +28,6 @@ pub trait Visitor {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoVisitor;
 
-impl Visitor for NoVisitor {}
+impl Visitor for NoVisitor {
+    const WATCHES: bool = false;
+}
