@@ -39,7 +39,6 @@ unsafe extern "C" {
     ) -> u32;
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_add_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
-    fn proxy_replace_header_map_value(map: u32, key: *const u8, key_size: usize, value: *const u8, size: usize) -> u32;
     fn proxy_remove_header_map_value(map: u32, key: *const u8, key_size: usize) -> u32;
 }
 
@@ -181,12 +180,6 @@ pub(crate) fn random() -> Option<[u8; 16]> {
 pub(crate) fn add(map: MapType, name: &str, value: &[u8]) -> bool {
     // SAFETY: the pointers and sizes are those of live slices.
     unsafe { proxy_add_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) == OK }
-}
-
-/// Puts a header in the place of all of its name.
-pub(crate) fn replace(map: MapType, name: &str, value: &[u8]) -> bool {
-    // SAFETY: the pointers and sizes are those of live slices.
-    unsafe { proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) == OK }
 }
 
 /// Removes all headers of a name.

@@ -40,7 +40,7 @@ pub trait Exchange: Surroundings {
     fn route(&mut self) -> Option<Vec<u8>>;
     /// Keeps the flags where access logs find them.
     fn note(&mut self, flags: &str);
-    /// Puts one value in the place of every copy of a request header.
+    /// Adds a request header. Copies that came with the request have been removed before.
     fn set(&mut self, name: &str, value: &[u8]);
 }
 

@@ -70,7 +70,7 @@ impl Exchange for Request {
         self.noted = Some(flags.to_owned());
     }
     fn set(&mut self, name: &str, value: &[u8]) {
-        self.headers.retain(|(given, _)| given != name);
+        assert!(!self.headers.iter().any(|(given, _)| given == name), "a copy of {name} has not been removed");
         self.headers.push((name.to_owned(), value.to_vec()));
     }
 }
