@@ -86,7 +86,7 @@ const TICK_MS: u32 = 400;
 pub(crate) struct Root {
     plugin: Option<Rc<Plugin>>,
     chores: Option<Chores>,
-    /// Another configuration has taken its place.
+    /// Another configuration has taken its place, or Envoy stops.
     ends: bool,
 }
 
@@ -175,13 +175,25 @@ impl Chores {
 
 impl Root {
     fn go_on(&mut self) {
-        if let (Some(plugin), Some(chores)) = (&self.plugin, &mut self.chores) {
-            if !self.ends {
-                chores.go_on(plugin);
-            } else if chores.end(plugin) {
+        if self.ends {
+            if self.end() {
                 host::done();
             }
+        } else if let (Some(plugin), Some(chores)) = (&self.plugin, &mut self.chores) {
+            chores.go_on(plugin);
         }
+    }
+
+    fn end(&mut self) -> bool {
+        let ended = match (&self.plugin, &mut self.chores) {
+            (Some(plugin), Some(chores)) => chores.end(plugin),
+            _ => true,
+        };
+        if ended {
+            // In Envoy a timer outlives its context, and goes on for as long as the VM.
+            host::tick_every(0);
+        }
+        ended
     }
 }
 
@@ -196,10 +208,7 @@ impl Context for Root {
     /// Envoy keeps the context, its timer and its calls until it has said that it is done.
     fn on_done(&mut self) -> bool {
         self.ends = true;
-        match (&self.plugin, &mut self.chores) {
-            (Some(plugin), Some(chores)) => chores.end(plugin),
-            _ => true,
-        }
+        self.end()
     }
 }
 

@@ -91,7 +91,7 @@ pub(crate) fn body(which: BufferType, most: usize) -> Vec<u8> {
     if status == OK { unsafe { take(data, size) } } else { Vec::new() }
 }
 
-/// Has the root context called so often.
+/// Has the root context called so often; with 0 no more.
 pub(crate) fn tick_every(ms: u32) {
     // SAFETY: a number is all that goes over.
     unsafe { proxy_set_tick_period_milliseconds(ms) };

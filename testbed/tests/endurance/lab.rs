@@ -2,8 +2,11 @@
 
 use std::env;
 use std::fs;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
 
 use jackstaff_testbed::hosts::envoy::{Envoy, EnvoyOptions};
 use jackstaff_testbed::http_client::{Client, Request, Response};
@@ -141,8 +144,24 @@ pub fn counter(envoy: &Envoy, name: &str) -> u64 {
 
 /// The memory that a process has resident, in KiB.
 pub fn resident(envoy: &Envoy) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{}/status", envoy.process_id())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    status(Path::new(&format!("/proc/{}/status", envoy.process_id())), "VmRSS:")
+}
+
+/// How often a process's threads woke up in two seconds.
+pub fn wakeups(envoy: &Envoy) -> u64 {
+    let woken = || {
+        let threads = fs::read_dir(format!("/proc/{}/task", envoy.process_id())).unwrap();
+        threads.map(|thread| status(&thread.unwrap().path().join("status"), "voluntary_ctxt_switches:")).sum::<u64>()
+    };
+    let before = woken();
+    thread::sleep(Duration::from_secs(2));
+    woken() - before
+}
+
+/// A number in one of the kernel's files about processes.
+fn status(file: &Path, name: &str) -> u64 {
+    let text = fs::read_to_string(file).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
     line.trim().trim_end_matches(" kB").parse().unwrap()
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::change::{By, Changing};
 use crate::common::hosts::ready;
-use crate::lab::{Stop, WORKERS, config, decided, flags, flat, long, resident};
+use crate::lab::{Stop, WORKERS, config, decided, flags, flat, long, resident, wakeups};
 
 /// How long a change may take until a request sees it.
 const LIVE: Duration = Duration::from_secs(20);
@@ -20,6 +20,7 @@ fn run(by: By, workers: u32) {
     let upstream = Upstream::start(0).unwrap();
     let changing = Changing::start(by, workers, upstream.address(), &[], &config(0));
     let (envoy, address) = (&changing.envoy, changing.address());
+    let idle = wakeups(envoy);
     let updates = if long() { 1_000 } else { 200 };
     let (published, done, sent) = (AtomicU32::new(0), AtomicBool::new(false), AtomicU64::new(0));
     let (mut before, mut slowest) = (0, Duration::ZERO);
@@ -64,8 +65,13 @@ fn run(by: By, workers: u32) {
         "{by:?}, {workers} workers: {updates} updates, the slowest live in {slowest:?}, {sent} requests beside them"
     );
     assert!(sent > u64::from(updates), "{sent}");
-    // What the last listeners held goes with them.
+    // What the last listeners held goes with them, and so do their timers.
     thread::sleep(Duration::from_secs(2));
+    let woken = wakeups(envoy);
+    println!(
+        "{by:?}, {workers} workers: Envoy's threads woke up {idle} times in 2 s before the updates, {woken} times after them"
+    );
+    assert!(woken <= 2 * idle + 100, "{woken}");
     flat(&format!("{by:?}, {workers} workers, {updates} updates"), before, resident(envoy));
     // A configuration that the filter refuses: the one before stays.
     changing.change(&json!({ "flagz": [] }));
