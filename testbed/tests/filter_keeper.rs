@@ -4,6 +4,7 @@
 mod common;
 
 use std::collections::BTreeSet;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread;
@@ -31,7 +32,7 @@ const CLIENTS: usize = 6;
 /// How long requests go on in each state: longer than the keeper is left alone after a failure.
 const PHASE: Duration = Duration::from_millis(2_500);
 
-fn config() -> Value {
+fn config(keeper: &str) -> Value {
     let ruleset = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/cases/stars.json")).unwrap();
     let digest: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
     json!({
@@ -41,7 +42,7 @@ fn config() -> Value {
         "api": {"prefix": "/flags", "keys": [{"sha256": digest, "kind": "server", "environment": "test"}]},
         "user_data": {"settings": {
             "read_limit_ms": LIMIT_MS,
-            "remote": Keeper::setting("keeper", &json!({"cache_s": 0, "missing_cache_s": 0})),
+            "remote": Keeper::setting(keeper, &json!({"cache_s": 0, "missing_cache_s": 0})),
         }},
     })
 }
@@ -81,8 +82,8 @@ fn no_request_fails_or_hangs_whatever_the_keeper_does() {
     }
     let keeper = Keeper::start();
     let upstream = Upstream::start(0).unwrap();
-    let mut options =
-        EnvoyOptions::new(Module::Filter.path().unwrap(), upstream.address()).plugin("flags", config().to_string());
+    let mut options = EnvoyOptions::new(Module::Filter.path().unwrap(), upstream.address())
+        .plugin("flags", config("keeper").to_string());
     options.concurrency = 2;
     options.clusters.push(("keeper".to_owned(), keeper.serve().unwrap()));
     let envoy = Envoy::start(&options).unwrap();
@@ -147,5 +148,50 @@ fn no_request_fails_or_hangs_whatever_the_keeper_does() {
     assert!(longest < NO_HANG, "{longest:?}");
     let user: Value = change(&mut client, "GET", "").json().unwrap();
     assert_eq!(user["customData"], json!({"stars": 120, "seen": true}));
+    assert!(!envoy.log().contains("dvc_server"), "a key in Envoy's log");
+}
+
+/// Accepts connections on a thread of its own until the test ends: `hold` keeps them without a word, else they are closed at once.
+fn silent(hold: bool) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let mut held = Vec::new();
+        for connection in listener.incoming().flatten() {
+            if hold {
+                held.push(connection);
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn a_keeper_that_says_nothing_at_all() {
+    if !hosts::ready(Host::Envoy) {
+        return;
+    }
+    let upstream = Upstream::start(0).unwrap();
+    let plugins = ["nowhere", "closes", "holds"];
+    let mut options = plugins
+        .iter()
+        .fold(EnvoyOptions::new(Module::Filter.path().unwrap(), upstream.address()), |options, keeper| {
+            options.plugin(*keeper, config(keeper).to_string())
+        });
+    options.clusters.extend([("closes".to_owned(), silent(false)), ("holds".to_owned(), silent(true))]);
+    let envoy = Envoy::start(&options).unwrap();
+    for (keeper, first) in plugins.iter().zip(["failed", "failed", "late"]) {
+        let mut client = Client::new(envoy.addr(keeper).unwrap());
+        let begun = Instant::now();
+        let outcomes = both(&mut client);
+        assert!(begun.elapsed() < NO_HANG * 2, "{keeper}: {:?}", begun.elapsed());
+        assert_eq!(outcomes, [first, "failed"], "{keeper}");
+        let response = change(&mut client, "PATCH", r#"{"customData":{"stars":120}}"#);
+        let said = text(&response);
+        assert_eq!(response.status, 500, "{keeper}: {said}");
+        let remedy = if *keeper == "nowhere" { "add a cluster of this name" } else { "send it again" };
+        assert!(said.contains(remedy), "{keeper}: {said}");
+        println!("{keeper}: decisions {outcomes:?}; a change: {said}");
+    }
     assert!(!envoy.log().contains("dvc_server"), "a key in Envoy's log");
 }

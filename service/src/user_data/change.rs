@@ -204,7 +204,7 @@ pub async fn fetch<P: Platform>(platform: &P, subject: &Subject<'_>) -> Result<O
         Some(remote) => remote
             .read(platform, subject, REMOTE_LIMIT_MS, None)
             .await
-            .map(|copy| Some(copy.text.into_bytes()))
+            .map(|answer| Some(answer.text.into_bytes()))
             .map_err(|error| format!("what is stored about the user cannot be had: {error}"))?,
         None => {
             let found = platform.kv_read(&subject.key(), None).await.map_err(|error| error.to_string())?;

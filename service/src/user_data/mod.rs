@@ -5,6 +5,7 @@
 //! Why it is one document: `docs/decisions/0003-one-document-per-user.md`.
 
 mod change;
+mod copy;
 mod document;
 mod merge;
 mod remote;

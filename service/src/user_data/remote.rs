@@ -12,6 +12,7 @@ use jackstaff_core::source::document;
 use jackstaff_core::{Timestamp, Value};
 use serde::Deserialize;
 
+use super::copy::{self, Copied};
 use super::{ChangeError, Changed, Document, Outcome, Patch, Recalled, Subject};
 use crate::percent;
 use crate::platform::{FetchError, Platform, PlatformError, ReadError};
@@ -28,9 +29,6 @@ const MAX_CACHE_S: u64 = 86_400;
 
 /// A change is waited for as long as SDKs wait for it.
 const CHANGE_LIMIT_MS: u32 = 10_000;
-
-/// After a failure the other is left alone for so many seconds: requests then need not wait for it one by one.
-const REST_S: u64 = 1;
 
 /// Characters of a refusal that are handed on.
 const MAX_SAID: usize = 500;
@@ -63,33 +61,47 @@ const fn default_missing_cache_s() -> u64 {
 }
 
 /// What the other has about a user, and how many seconds that may be cached.
-pub(super) struct Copy {
+pub(super) struct Answer {
     /// A document; an empty one for a user about whom nothing is known.
     pub(super) text: String,
     seconds: u64,
 }
 
-/// The document in a copy, if it is one of this user's and counts: its first line says whose it is. What cannot be read is no copy.
-fn copied(copy: &[u8], subject: &Subject<'_>, now: Timestamp) -> Option<Vec<u8>> {
-    let text = copy.strip_prefix(subject.key().as_bytes())?.strip_prefix(b"\n")?;
-    let document = Document::parse(text).ok()?;
-    (!document.is_expired(now)).then(|| text.to_vec())
+/// Why the other did not say what it has about a user.
+pub(super) enum Unsaid {
+    /// Its answer says nothing about this one, as where it cannot read what it has. It was quick with it, and may know of others.
+    OfOne(String),
+    /// It would not say of any: nobody answers, or not in time, or it has too much to do, or does not know the key.
+    OfAll(FetchError),
 }
 
-/// The time `seconds` after `now`.
-fn after(now: Timestamp, seconds: u64) -> Timestamp {
-    Timestamp(now.0.saturating_add(i64::try_from(seconds.saturating_mul(1_000)).unwrap_or(i64::MAX)))
+impl Unsaid {
+    fn by(status: StatusCode) -> Self {
+        let said = format!("it answered {status}");
+        match status {
+            StatusCode::UNAUTHORIZED
+            | StatusCode::FORBIDDEN
+            | StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Self::OfAll(PlatformError(said).into()),
+            _ => Self::OfOne(said),
+        }
+    }
 }
 
-/// Milliseconds between two times; none where the clock was set back.
-fn elapsed(begun: Timestamp, now: Timestamp) -> u32 {
-    u32::try_from(now.0.saturating_sub(begun.0).max(0)).unwrap_or(u32::MAX)
+impl fmt::Display for Unsaid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::OfOne(said) => f.write_str(said),
+            Self::OfAll(error) => error.fmt(f),
+        }
+    }
 }
 
-/// Whether `until`, milliseconds since 1970 as text, is yet to come. A clock that was set back ends a rest.
-fn is_ahead(until: &[u8], now: Timestamp) -> bool {
-    let until = std::str::from_utf8(until).ok().and_then(|text| text.parse::<i64>().ok());
-    until.is_some_and(|until| until > now.0 && until <= after(now, REST_S).0)
+/// Whether a body may be a Jackstaff's: a page of something else at that address promises nothing and knows nobody.
+fn is_answer(body: &[u8]) -> bool {
+    matches!(document(body), Ok(Value::Map(_)))
 }
 
 /// What an answer says is wrong: its `message`, or its beginning.
@@ -135,40 +147,45 @@ impl Remote {
     pub(super) async fn recall<P: Platform>(&self, platform: &P, subject: &Subject<'_>) -> Recalled<P::Generation> {
         let limit = subject.settings.read_limit_ms;
         let begun = platform.now();
-        let left = || limit.saturating_sub(elapsed(begun, platform.now()));
+        let left = || limit.saturating_sub(copy::elapsed(begun, platform.now()));
         let key = subject.key_cached::<P>();
         match platform.kv_read(&key, Some(limit)).await {
-            Ok(found) => {
-                if let Some(copy) = found.and_then(|(bytes, _)| copied(&bytes, subject, begun)) {
-                    return Recalled::of(copy, None, platform);
-                }
-            }
+            Ok(found) => match found.and_then(|(bytes, _)| copy::read(&bytes, subject, begun)) {
+                Some(Copied::Document(bytes)) => return Recalled::of(bytes, None, platform),
+                Some(Copied::Unsaid) => return Recalled::without(Outcome::Failed),
+                None => {}
+            },
             Err(ReadError::Late) => return Recalled::without(Outcome::Late),
             Err(ReadError::Failed(_)) => {}
         }
         let rests = store_key::rests(&self.origin);
         if let Ok(Some((until, _))) = platform.kv_read(&rests, Some(left().max(1))).await
-            && is_ahead(&until, begun)
+            && copy::is_resting(&until, begun)
         {
             return Recalled::without(Outcome::Failed);
         }
-        let asked = match left() {
-            0 => Err(FetchError::Late),
-            left => self.read(platform, subject, left, Some(platform.now())).await,
+        // The time is over without anybody having been asked.
+        let left = match left() {
+            0 => return Recalled::without(Outcome::Late),
+            left => left,
         };
-        match asked {
-            Ok(Copy { text, seconds }) => {
+        match self.read(platform, subject, left, Some(platform.now())).await {
+            Ok(Answer { text, seconds }) => {
                 if seconds > 0 {
-                    let copy = format!("{}\n{text}", subject.key());
+                    let copy = copy::of_document(subject, &text);
                     platform.kv_cache(&key, copy.as_bytes(), seconds, limit).await;
                 }
                 Recalled::of(text.into_bytes(), None, platform)
             }
-            Err(error) => {
-                platform.log(&format!("user data: `{}` does not say: {error}", self.origin));
-                let until = after(platform.now(), REST_S).0.to_string();
-                platform.kv_cache(&rests, until.as_bytes(), REST_S, limit).await;
-                Recalled::without(if error == FetchError::Late { Outcome::Late } else { Outcome::Failed })
+            Err(unsaid) => {
+                platform.log(&format!("user data: `{}` does not say: {unsaid}", self.origin));
+                let (key, value) = match unsaid {
+                    Unsaid::OfOne(_) => (key, copy::unsaid(subject, platform.now())),
+                    Unsaid::OfAll(_) => (rests, copy::rest(platform.now())),
+                };
+                platform.kv_cache(&key, value.as_bytes(), copy::REST_S, limit).await;
+                let late = matches!(unsaid, Unsaid::OfAll(FetchError::Late));
+                Recalled::without(if late { Outcome::Late } else { Outcome::Failed })
             }
         }
     }
@@ -180,18 +197,19 @@ impl Remote {
         subject: &Subject<'_>,
         limit_ms: u32,
         now: Option<Timestamp>,
-    ) -> Result<Copy, FetchError> {
-        let (status, body) = self.ask(platform, subject, Method::GET, Bytes::new(), limit_ms).await?;
+    ) -> Result<Answer, Unsaid> {
+        let asked = self.ask(platform, subject, Method::GET, Bytes::new(), limit_ms).await;
+        let (status, body) = asked.map_err(Unsaid::OfAll)?;
         let (mut document, seconds) = match status {
             StatusCode::OK => {
                 let user = Document::from_user(&body).ok().filter(|document| document.to_json().is_ok());
-                (user.ok_or_else(|| PlatformError("its answer is no user".to_owned()))?, self.cache_s)
+                (user.ok_or_else(|| Unsaid::OfOne("its answer is no user".to_owned()))?, self.cache_s)
             }
-            StatusCode::NOT_FOUND => (Document::default(), self.missing_cache_s),
-            other => return Err(PlatformError(format!("it answered {other}")).into()),
+            StatusCode::NOT_FOUND if is_answer(&body) => (Document::default(), self.missing_cache_s),
+            other => return Err(Unsaid::by(other)),
         };
-        document.expires = now.filter(|_| seconds > 0).map(|now| after(now, seconds));
-        Ok(Copy { text: document.text(), seconds })
+        document.expires = now.filter(|_| seconds > 0).map(|now| copy::after(now, seconds));
+        Ok(Answer { text: document.text(), seconds })
     }
 
     /// Sends a change to the other.
@@ -225,8 +243,7 @@ impl Remote {
         let forgotten = platform.kv_delete(&subject.key_cached::<P>()).await;
         match answer {
             Ok((status, body)) if status.is_success() => {
-                // A page of something else at that address is no promise.
-                if matches!(document(&body), Ok(Value::Map(_))) {
+                if is_answer(&body) {
                     forgotten.map_err(ChangeError::from)
                 } else {
                     Err(ChangeError::Store(format!("`{}` answered something that is no JSON object", self.origin)))

@@ -115,6 +115,9 @@ pub(super) struct Exchange {
     /// How the Jackstaff that keeps the user data behaves from this request on.
     #[serde(default)]
     pub keeper: Option<KeeperState>,
+    /// The key of a document that is damaged in the keeper's store before this request.
+    #[serde(default)]
+    pub damage_keeper: Option<String>,
     /// Milliseconds to wait before this request.
     #[serde(default)]
     pub wait_ms: u64,

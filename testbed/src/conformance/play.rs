@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::case::{ApiCase, Case, Exchange, FilterCase};
 use super::expect::check;
 use crate::clock::Clock;
-use crate::deploy::{ApiDeployment, ApiHost, FilterDeployment, FilterHost, Host, Keeper, Key, Passed};
+use crate::deploy::{ApiDeployment, ApiHost, FilterDeployment, FilterHost, Host, KEEPER_KEY, Keeper, Key, Passed};
 use crate::http_client::Request;
 use crate::upstream::from_text;
 
@@ -94,7 +94,16 @@ fn play_api(case: &Case, api: &ApiCase, host: Host, clock: Clock) -> Result<Vec<
         }
         Ok((passed, found))
     });
-    played.with_context(|| service.log())
+    let log = service.log();
+    let mut found = played.with_context(|| log.clone())?;
+    let keys = api.keys.iter().map(|entry| entry.key.as_str()).chain([KEEPER_KEY]);
+    // No server of a case has an address like this: it would be a user's.
+    found.extend(
+        keys.chain(["@example.com"])
+            .filter(|secret| log.contains(secret))
+            .map(|secret| format!("{secret} is in the log:\n{log}")),
+    );
+    Ok(found)
 }
 
 /// Makes the keeper behave as the exchange says. How often it has been asked until now.
@@ -102,6 +111,9 @@ fn asked_before(deployment: &ApiDeployment, exchange: &Exchange) -> Result<u64> 
     let Some(keeper) = &deployment.keeper else { return Ok(0) };
     if let Some(state) = exchange.keeper {
         keeper.set(state)?;
+    }
+    if let Some(key) = &exchange.damage_keeper {
+        keeper.damage(key)?;
     }
     Ok(keeper.asked())
 }

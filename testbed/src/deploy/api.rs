@@ -182,7 +182,7 @@ impl ApiHost {
     #[must_use]
     pub fn log(&mut self) -> String {
         match self {
-            Self::Native(_) => String::new(),
+            Self::Native(native) => native.log(),
             Self::Spin(host, _) => host.log(),
             Self::Fastly(host, _) => host.log(),
             Self::Sidecar(sidecar) => sidecar.log(),

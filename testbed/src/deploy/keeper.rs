@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -119,6 +119,17 @@ impl Keeper {
             door.server = Some(self.listen(door.address.port())?);
         }
         Ok(())
+    }
+
+    /// Damages the document that it has under `key`, where it is in this process.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn damage(&self, key: &str) -> Result<()> {
+        match &self.inner.jackstaff {
+            Jackstaff::Own(native) => native.damage(key),
+            Jackstaff::At(address) => bail!("what the keeper at {address} stores is closed to tests"),
+        }
     }
 
     /// Where it listens: at a free port from now on, if it did not.

@@ -50,6 +50,10 @@ impl Native {
         self.service.platform().peek(key)
     }
 
+    pub(super) fn log(&self) -> String {
+        self.service.platform().lines().join("\n")
+    }
+
     pub(super) fn damage(&self, key: &str) -> Result<()> {
         let value = self.stored(key).context("nothing lies there")?;
         self.service.platform().put(key, damaged(&value));

@@ -16,7 +16,7 @@ fn a_copy_counts_for_its_time_in_a_store_that_forgets_nothing() {
     platform.put("user:test:ada", r#"{"profile":{},"custom":{"stars":7}}"#);
     answering(&platform, 200, r#"{"user_id":"ada","customData":{"stars":1}}"#);
     assert_eq!(decide(&platform, &settings), (Outcome::Found, Some(Value::Number(1.0))));
-    answering(&platform, 404, "");
+    answering(&platform, 404, "{}");
     platform.set_now(Timestamp(59_999));
     assert_eq!(decide(&platform, &settings).0, Outcome::Found);
     platform.set_now(Timestamp(60_000));
@@ -45,9 +45,9 @@ fn a_copy_counts_for_its_time_in_a_store_that_forgets_nothing() {
 #[test]
 fn a_remote_that_failed_rests_for_a_second_and_no_other_does() {
     let (platform, settings) = (MemoryPlatform::default(), settings(REMOTE));
-    answering(&platform, 500, "");
+    answering(&platform, 503, "");
     assert_eq!(decide(&platform, &settings).0, Outcome::Failed);
-    answering(&platform, 404, "");
+    answering(&platform, 404, "{}");
     platform.set_now(Timestamp(999));
     assert_eq!(decide(&platform, &settings).0, Outcome::Failed);
     let other = UserDataSettings::parse(&REMOTE.replace("keeper", "other")).unwrap();
@@ -67,7 +67,7 @@ fn a_decision_waits_for_store_and_remote_together_no_longer_than_the_limit() {
     let seen = limits.clone();
     platform.set_servers(Box::new(move |_, _, limit_ms| {
         seen.lock().unwrap().push(limit_ms);
-        Ok(http::Response::builder().status(404).body(bytes::Bytes::new()).unwrap())
+        Ok(http::Response::builder().status(404).body(bytes::Bytes::from_static(b"{}")).unwrap())
     }));
     // Each read takes seven milliseconds, then ten.
     platform.set_pace(7);
@@ -98,7 +98,7 @@ fn what_a_remote_says_is_handed_on_in_short() {
 #[test]
 fn made_up_users_do_not_fill_a_store_that_forgets_nothing() {
     let (platform, settings) = (MemoryPlatform::default(), settings(REMOTE));
-    answering(&platform, 404, "");
+    answering(&platform, 404, "{}");
     for nth in 0..20_000 {
         let id = format!("made-up-{nth}");
         let subject = Subject { settings: &settings, environment: "test", id: &id };
@@ -106,4 +106,29 @@ fn made_up_users_do_not_fill_a_store_that_forgets_nothing() {
     }
     let kept = platform.keys().len();
     assert!(kept <= 16_384, "{kept}");
+}
+
+#[test]
+fn what_a_remote_cannot_say_of_one_user_keeps_nobody_from_asking_for_others() {
+    let (platform, settings) = (MemoryPlatform::default(), settings(REMOTE));
+    let of = |id: &str| {
+        let subject = Subject { settings: &settings, environment: "test", id };
+        poll_once(recall(&platform, &subject)).unwrap().outcome
+    };
+    for (status, body) in [(500, "{}"), (200, "<html>"), (200, r#"{"customData":7}"#), (404, "<html>")] {
+        platform.set_now(Timestamp(platform.now().0 + DAY_MS));
+        answering(&platform, status, body);
+        assert_eq!(of("ada"), Outcome::Failed, "{status} {body}");
+        answering(&platform, 404, "{}");
+        assert_eq!((of("ada"), of("bob")), (Outcome::Failed, Outcome::Nothing), "{status} {body}");
+        platform.set_now(Timestamp(platform.now().0 + 1_000));
+        assert_eq!(of("ada"), Outcome::Nothing, "{status} {body}");
+    }
+    for status in [401, 403, 429, 502, 503, 504] {
+        platform.set_now(Timestamp(platform.now().0 + DAY_MS));
+        answering(&platform, status, "{}");
+        assert_eq!(of("ada"), Outcome::Failed, "{status}");
+        answering(&platform, 404, "{}");
+        assert_eq!(of("bob"), Outcome::Failed, "{status}");
+    }
 }
