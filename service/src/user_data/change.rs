@@ -6,6 +6,7 @@ use http::StatusCode;
 use jackstaff_core::Timestamp;
 
 use super::document::{Corrupt, Document, Patch, TooLarge};
+use super::remote::{CHANGE_BESIDE_LIMIT_MS, CHANGE_LIMIT_MS};
 use super::{Outcome, Recalled, Subject};
 use crate::platform::{Found, Platform, PlatformError, ReadError, Written};
 
@@ -90,7 +91,7 @@ pub async fn change<P: Platform>(
 ) -> Result<Changed, ChangeError> {
     patch.check().map_err(ChangeError::TooLarge)?;
     if let Some(remote) = &subject.settings.remote {
-        return remote.change(platform, subject, patch).await;
+        return remote.change(platform, subject, patch, CHANGE_LIMIT_MS).await;
     }
     let found = platform.kv_read(&subject.key(), None).await?;
     attempts(platform, subject, patch, found, MAX_TRIES).await
@@ -116,7 +117,10 @@ pub async fn remember<P: Platform>(
     patch.check().map_err(ChangeError::TooLarge)?;
     if let Some(remote) = &subject.settings.remote {
         let known = Document::parse(&recalled.bytes).is_ok_and(|mut document| !document.apply(patch.clone()));
-        return if known { Ok(Changed::Already) } else { remote.change(platform, subject, patch).await };
+        if known {
+            return Ok(Changed::Already);
+        }
+        return remote.change(platform, subject, patch, CHANGE_BESIDE_LIMIT_MS).await;
     }
     let found = recalled.generation.clone().map(|generation| (recalled.bytes.clone(), generation));
     attempts(platform, subject, patch, found, MAX_TRIES_OF_A_DECISION).await

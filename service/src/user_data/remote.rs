@@ -28,7 +28,10 @@ const DEFAULT_MISSING_CACHE_S: u64 = 5;
 const MAX_CACHE_S: u64 = 86_400;
 
 /// A change is waited for as long as SDKs wait for it.
-const CHANGE_LIMIT_MS: u32 = 10_000;
+pub(super) const CHANGE_LIMIT_MS: u32 = 10_000;
+
+/// A decision that stores as well waits for less: SDKs wait five seconds for one.
+pub(super) const CHANGE_BESIDE_LIMIT_MS: u32 = 1_000;
 
 /// Characters of a refusal that are handed on.
 const MAX_SAID: usize = 500;
@@ -212,14 +215,15 @@ impl Remote {
         Ok(Answer { text: document.text(), seconds })
     }
 
-    /// Sends a change to the other.
+    /// Sends a change to the other, and waits for its answer for at most `limit_ms`.
     pub(super) async fn change<P: Platform>(
         &self,
         platform: &P,
         subject: &Subject<'_>,
         patch: &Patch<'_>,
+        limit_ms: u32,
     ) -> Result<Changed, ChangeError> {
-        self.send(platform, subject, Method::PATCH, Bytes::from(patch.to_json())).await?;
+        self.send(platform, subject, Method::PATCH, Bytes::from(patch.to_json()), limit_ms).await?;
         Ok(Changed::Stored)
     }
 
@@ -228,7 +232,7 @@ impl Remote {
         for key in [subject.key_aside(), subject.key()] {
             platform.kv_delete(&key).await?;
         }
-        self.send(platform, subject, Method::DELETE, Bytes::new()).await
+        self.send(platform, subject, Method::DELETE, Bytes::new(), CHANGE_LIMIT_MS).await
     }
 
     async fn send<P: Platform>(
@@ -237,8 +241,9 @@ impl Remote {
         subject: &Subject<'_>,
         method: Method,
         body: Bytes,
+        limit_ms: u32,
     ) -> Result<(), ChangeError> {
-        let answer = self.ask(platform, subject, method, body, CHANGE_LIMIT_MS).await;
+        let answer = self.ask(platform, subject, method, body, limit_ms).await;
         // Also where the answer is lost: the change may have been made.
         let forgotten = platform.kv_delete(&subject.key_cached::<P>()).await;
         match answer {

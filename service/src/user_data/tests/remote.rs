@@ -132,3 +132,22 @@ fn what_a_remote_cannot_say_of_one_user_keeps_nobody_from_asking_for_others() {
         assert_eq!(of("bob"), Outcome::Failed, "{status}");
     }
 }
+
+#[test]
+fn a_decision_that_stores_waits_less_than_a_change() {
+    let (platform, settings) = (MemoryPlatform::default(), settings(REMOTE));
+    let asked = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = asked.clone();
+    platform.set_servers(Box::new(move |_, request, limit_ms| {
+        seen.lock().unwrap().push((request.method().to_string(), limit_ms));
+        let body = r#"{"user_id":"ada","customData":{}}"#;
+        Ok(http::Response::builder().status(200).body(bytes::Bytes::from_static(body.as_bytes())).unwrap())
+    }));
+    let recalled = poll_once(recall(&platform, &subject(&settings))).unwrap();
+    let beside = poll_once(remember(&platform, &subject(&settings), &custom(r#"{"b":2}"#), &recalled)).unwrap();
+    assert_eq!(beside, Ok(Changed::Stored));
+    assert_eq!(put(&platform, &settings, r#"{"b":2}"#), Ok(Changed::Stored));
+    let asked =
+        asked.lock().unwrap().iter().map(|(method, limit_ms)| format!("{method} {limit_ms}")).collect::<Vec<_>>();
+    assert_eq!(asked, ["GET 20", "PATCH 1000", "PATCH 10000"]);
+}
