@@ -69,29 +69,31 @@ fn envoy() {
     play_on(Host::Envoy);
 }
 
-/// The cases that not every host plays, with the reasons. Those for what a filter alone does are counted.
+/// Which host plays which case, where it is not all of them, and why the others do not. Those for what a filter alone does are counted.
 #[test]
 fn what_is_not_played_is_said() {
     let cases = load_all().unwrap();
-    let mut text = String::from("\n*** CASES THAT A HOST CANNOT PLAY (testbed/cases/not-played.json) ***\n");
-    let mut filter_only = 0;
+    let names = Host::ALL.map(|host| format!("{:<8}", host.name())).concat();
+    let mut table =
+        format!("\n*** CASES THAT A HOST CANNOT PLAY (testbed/cases/not-played.json) ***\n    {:<32}{names}\n", "");
+    let (mut reasons, mut everywhere, mut filter_only) = (String::new(), 0, 0);
     for case in &cases {
-        let reasons = Host::ALL.map(|host| (host, case.not_played_on(host)));
+        let marks = Host::ALL.map(|host| if case.not_played_on(host).is_none() { "plays   " } else { "-       " });
         if !case.has_api() {
             filter_only += 1;
-            continue;
-        }
-        for (host, reason) in reasons {
-            if let Some(reason) = reason {
-                text.push_str(&format!("    {} on {}: {reason}\n", case.name, host.name()));
+        } else if !marks.contains(&"-       ") {
+            everywhere += 1;
+        } else {
+            table.push_str(&format!("    {:<32}{}\n", case.name, marks.concat()));
+            for host in Host::ALL {
+                let Some(reason) = case.not_played_on(host) else { continue };
+                reasons.push_str(&format!("    {} on {}: {reason}\n", case.name, host.name()));
             }
         }
     }
-    text.push_str(&format!(
-        "    {filter_only} cases on what the filter alone does; all others of {} are played on all hosts\n",
-        cases.len()
+    say(&format!(
+        "{table}    {everywhere} more are played by all; {filter_only} are on what the filter alone does\n{reasons}"
     ));
-    say(&text);
     for host in Host::ALL {
         let played = cases.iter().filter(|case| case.not_played_on(host).is_none()).count();
         assert!(played * 2 > cases.len(), "{} plays only {played} of {} cases", host.name(), cases.len());
