@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::hash::murmur3;
+use crate::same::same;
 use crate::value::Value;
 
 /// Where an attribute comes from. The same name may stand in several scopes; a condition says which scopes it reads.
@@ -32,10 +33,30 @@ pub const MAX_ATTRIBUTES: usize = 1_000;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Context<'a> {
     targeting_key: Option<Cow<'a, str>>,
-    /// Sorted; `attributes` runs parallel. Apart, so that a look-up touches one cache line or two.
-    hashes: Vec<u32>,
     attributes: Vec<Attribute<'a>>,
+    /// Where each attribute is, by the hash of its name: open addressing with linear probing, a power of two long and at most half full.
+    slots: Vec<Slot>,
+    /// Two attributes have names of one hash, as a name in two scopes has.
+    shared: bool,
 }
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Slot {
+    hash: u32,
+    /// A place in `attributes`, or [`Slot::EMPTY`]'s.
+    place: u32,
+}
+
+impl Slot {
+    const EMPTY: Self = Self { hash: 0, place: u32::MAX };
+
+    const fn is_empty(self) -> bool {
+        self.place == Self::EMPTY.place
+    }
+}
+
+/// As many slots as a context with one attribute has: enough for what most have.
+const FEWEST_SLOTS: usize = 16;
 
 #[derive(Clone, Debug, PartialEq)]
 struct Attribute<'a> {
@@ -81,17 +102,36 @@ impl<'a> Context<'a> {
     pub fn set(&mut self, scope: Scope, name: impl Into<Cow<'a, str>>, value: Value<'a>) -> bool {
         let name = name.into();
         let hash = attribute_hash(name.as_bytes());
-        if let Some(attribute) = self.position(hash, scope, &name).and_then(|at| self.attributes.get_mut(at)) {
+        let known = self.place(hash, scope, name.as_bytes());
+        if let Some(attribute) = known.and_then(|place| self.attributes.get_mut(place)) {
             attribute.value = value;
             return true;
         }
-        if self.attributes.len() >= MAX_ATTRIBUTES {
+        let Some(place) = u32::try_from(self.attributes.len()).ok().filter(|_| self.len() < MAX_ATTRIBUTES) else {
             return false;
+        };
+        self.attributes.push(Attribute { scope, name, value });
+        if self.attributes.len().saturating_mul(2) > self.slots.len() {
+            let more = vec![Slot::EMPTY; self.slots.len().saturating_mul(2).max(FEWEST_SLOTS)];
+            let placed = std::mem::replace(&mut self.slots, more);
+            placed.into_iter().filter(|slot| !slot.is_empty()).for_each(|slot| self.put(slot));
         }
-        let at = self.hashes.partition_point(|&h| h < hash);
-        self.hashes.insert(at, hash);
-        self.attributes.insert(at, Attribute { scope, name, value });
+        self.put(Slot { hash, place });
         true
+    }
+
+    /// Takes the first empty slot that a look-up of the hash comes to.
+    fn put(&mut self, slot: Slot) {
+        let mask = self.slots.len().saturating_sub(1);
+        let mut at = slot.hash as usize & mask;
+        while let Some(there) = self.slots.get_mut(at) {
+            self.shared |= there.hash == slot.hash && !there.is_empty();
+            if there.is_empty() {
+                *there = slot;
+                return;
+            }
+            at = at.wrapping_add(1) & mask;
+        }
     }
 
     /// As [`set`](Self::set), for building in one expression.
@@ -127,38 +167,63 @@ impl<'a> Context<'a> {
     /// Look-up with the hash at hand, as snapshots have it.
     #[inline]
     pub(crate) fn find(&self, hash: u32, scope: Scope, name: &[u8]) -> Option<&Value<'a>> {
-        let mut at = self.hashes.partition_point(|&h| h < hash);
-        while self.hashes.get(at) == Some(&hash) {
-            let attribute = self.attributes.get(at)?;
-            if attribute.scope == scope && *attribute.name.as_bytes() == *name {
-                return Some(&attribute.value);
+        self.place(hash, scope, name).and_then(|place| self.attributes.get(place)).map(|a| &a.value)
+    }
+
+    #[inline]
+    fn place(&self, hash: u32, scope: Scope, name: &[u8]) -> Option<usize> {
+        let mut at = hash;
+        // There is always an empty one to come to.
+        while let Some(slot) = self.slot(at) {
+            if slot.hash == hash {
+                let place = slot.place as usize;
+                let attribute = self.attributes.get(place)?;
+                if attribute.scope == scope && same(attribute.name.as_bytes(), name) {
+                    return Some(place);
+                }
             }
-            at = at.saturating_add(1);
+            at = at.wrapping_add(1);
         }
         None
     }
 
     /// The attribute `name` of whichever scope has it: for targeting rules, which know no scopes. The narrowest scope comes first.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn find_any(&self, hash: u32, name: &[u8]) -> Option<&Value<'a>> {
-        let mut at = self.hashes.partition_point(|&h| h < hash);
+        if self.shared {
+            return self.narrowest(hash, name);
+        }
+        let mut at = hash;
+        while let Some(slot) = self.slot(at) {
+            if slot.hash == hash {
+                let only = self.attributes.get(slot.place as usize)?;
+                return (only.scope != Scope::OptIn && same(only.name.as_bytes(), name)).then_some(&only.value);
+            }
+            at = at.wrapping_add(1);
+        }
+        None
+    }
+
+    #[inline(never)]
+    fn narrowest(&self, hash: u32, name: &[u8]) -> Option<&Value<'a>> {
         let mut found: Option<&Attribute<'a>> = None;
-        while self.hashes.get(at) == Some(&hash) {
-            let attribute = self.attributes.get(at)?;
+        let mut at = hash;
+        while let Some(slot) = self.slot(at) {
+            let attribute = self.attributes.get(slot.place as usize)?;
             let narrower = attribute.scope != Scope::OptIn && found.is_none_or(|found| found.scope < attribute.scope);
-            if narrower && attribute.name.as_bytes() == name {
+            if slot.hash == hash && narrower && same(attribute.name.as_bytes(), name) {
                 found = Some(attribute);
             }
-            at = at.saturating_add(1);
+            at = at.wrapping_add(1);
         }
         found.map(|attribute| &attribute.value)
     }
 
-    fn position(&self, hash: u32, scope: Scope, name: &str) -> Option<usize> {
-        let from = self.hashes.partition_point(|&h| h < hash);
-        let same = self.hashes.iter().skip(from).take_while(|&&h| h == hash).count();
-        (from..from.saturating_add(same))
-            .find(|&at| self.attributes.get(at).is_some_and(|a| a.scope == scope && *a.name == *name))
+    /// The slot for a hash, or the one so many behind it; none where it is empty.
+    #[inline]
+    fn slot(&self, at: u32) -> Option<Slot> {
+        let mask = self.slots.len().wrapping_sub(1);
+        self.slots.get(at as usize & mask).copied().filter(|slot| !slot.is_empty())
     }
 
     /// Copies what is borrowed, so that the context can outlive the request it was read from.
@@ -166,7 +231,8 @@ impl<'a> Context<'a> {
     pub fn into_owned(self) -> Context<'static> {
         Context {
             targeting_key: self.targeting_key.map(|key| Cow::Owned(key.into_owned())),
-            hashes: self.hashes,
+            slots: self.slots,
+            shared: self.shared,
             attributes: self
                 .attributes
                 .into_iter()

@@ -11,17 +11,21 @@ const C2: u32 = 0x1b87_3593;
 #[derive(Clone, Copy, Debug)]
 pub struct Murmur3 {
     state: u32,
-    /// Bytes not yet making up a whole block, lowest first.
+    /// Bytes not yet making up a whole block, lowest first…
     tail: u32,
-    tail_len: u32,
+    /// …and how many bits they have: 0, 8, 16 or 24.
+    tail_bits: u32,
     len: u32,
 }
+
+/// The bits of a block.
+const BLOCK: u32 = u32::BITS;
 
 impl Murmur3 {
     /// Starts a hash with `seed`.
     #[must_use]
     pub const fn new(seed: u32) -> Self {
-        Self { state: seed, tail: 0, tail_len: 0, len: 0 }
+        Self { state: seed, tail: 0, tail_bits: 0, len: 0 }
     }
 
     /// Feeds `bytes`; feeding in pieces gives the same hash as feeding at once.
@@ -31,34 +35,37 @@ impl Murmur3 {
         #[allow(clippy::cast_possible_truncation)]
         let added = bytes.len() as u32;
         self.len = self.len.wrapping_add(added);
-        // What completes a block that was begun, then whole blocks.
-        let bytes = if self.tail_len == 0 {
-            bytes
-        } else {
-            let begun = 4_u32.saturating_sub(self.tail_len) as usize;
-            let (first, rest) = bytes.split_at_checked(begun).unwrap_or((bytes, &[]));
-            self.push_tail(first);
-            rest
-        };
-        let mut blocks = bytes.chunks_exact(4);
-        for block in &mut blocks {
-            if let &[a, b, c, d] = block {
-                self.state = mix(self.state, u32::from_le_bytes([a, b, c, d]));
-            }
+        let (blocks, rest) = bytes.as_chunks::<4>();
+        for block in blocks {
+            let joined = self.join(u32::from_le_bytes(*block));
+            self.mix(joined);
         }
-        self.push_tail(blocks.remainder());
+        let rest_bits = added.wrapping_mul(8) % BLOCK;
+        let rest = match bytes.last_chunk() {
+            // They are the upper ones of the last four.
+            Some(last) => low(u64::from(u32::from_le_bytes(*last)) >> BLOCK.wrapping_sub(rest_bits)),
+            None => rest.iter().rev().fold(0, |value, &byte| value << 8 | u32::from(byte)),
+        };
+        let joined = self.join(rest);
+        let bits = rest_bits.wrapping_add(self.tail_bits) % BLOCK;
+        if bits < self.tail_bits {
+            self.mix(joined);
+        } else {
+            self.tail = low(joined);
+        }
+        self.tail_bits = bits;
     }
 
-    fn push_tail(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.tail |= u32::from(byte) << self.tail_len.wrapping_mul(8);
-            self.tail_len = self.tail_len.wrapping_add(1);
-            if self.tail_len == 4 {
-                self.state = mix(self.state, self.tail);
-                self.tail = 0;
-                self.tail_len = 0;
-            }
-        }
+    /// The bytes left over, and `value` behind them.
+    const fn join(&self, value: u32) -> u64 {
+        self.tail as u64 | (value as u64) << self.tail_bits
+    }
+
+    /// Takes in a block; what lies behind it is left over.
+    #[inline]
+    fn mix(&mut self, joined: u64) {
+        self.state = mix(self.state, low(joined));
+        self.tail = low(joined >> BLOCK);
     }
 
     /// The hash of everything fed so far.
@@ -66,7 +73,7 @@ impl Murmur3 {
     #[must_use]
     pub const fn finish(self) -> u32 {
         let mut h = self.state;
-        if self.tail_len > 0 {
+        if self.tail_bits > 0 {
             h ^= scramble(self.tail);
         }
         h ^= self.len;
@@ -76,6 +83,11 @@ impl Murmur3 {
         h = h.wrapping_mul(0xc2b2_ae35);
         h ^ (h >> 16)
     }
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+const fn low(joined: u64) -> u32 {
+    joined as u32
 }
 
 const fn scramble(block: u32) -> u32 {

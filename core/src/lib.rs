@@ -31,6 +31,7 @@ mod context;
 mod diagnostic;
 mod evaluate;
 mod hash;
+mod same;
 mod snapshot;
 mod sort;
 pub mod source;

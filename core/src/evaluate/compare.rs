@@ -6,6 +6,7 @@ use zerovec::ule::AsULE as _;
 
 use super::condition::{Comparator, order};
 use super::version::{MAX_PARTS, clean_version, compare_versions, user_version_parts};
+use crate::same::same;
 use crate::snapshot::Ruleset;
 use crate::snapshot::layout::{Condition, Literal, Range};
 use crate::snapshot::{LiteralKind, ValueKind};
@@ -63,7 +64,7 @@ impl Ruleset<'_> {
             return operands
                 .iter()
                 .map(|&ule| Literal::from_unaligned(ule).text)
-                .any(|text| text.len as usize == subject.len() && *self.bytes(text) == *subject);
+                .any(|text| text.len as usize == subject.len() && same(self.bytes(text), subject));
         }
         operands.binary_search_by(|&ule| self.bytes(Literal::from_unaligned(ule).text).cmp(subject)).is_ok()
     }

@@ -5,11 +5,11 @@ use super::condition::Conditions;
 use super::decision::{Choice, Decision, Fault, FaultKind, Reason};
 use super::rollout::bounded;
 use super::visitor::{NoVisitor, Visitor};
-use super::{MAX_STEPS, Timestamp, str_steps};
+use super::{MAX_STEPS, Timestamp, str_steps, text_steps};
 use crate::context::Context;
 use crate::hash::Murmur3;
 use crate::snapshot::view::{records, row};
-use crate::snapshot::{FlagIndex, FlagValue, Ruleset};
+use crate::snapshot::{FlagIndex, FlagValue, Ruleset, layout};
 
 /// One context's decisions at one moment. All of them share one budget of [`MAX_STEPS`], so that neither a hostile ruleset nor a
 /// large selection of its flags can hold a worker.
@@ -33,12 +33,6 @@ impl<'a> Ruleset<'a> {
     #[must_use]
     pub fn evaluate(&self, flag: FlagIndex, context: &Context<'_>, now: Timestamp) -> Decision<'_> {
         self.session(context, now).evaluate(flag, &mut NoVisitor)
-    }
-
-    fn assigned(&self, variant: u32, flag: FlagIndex) -> Option<FlagValue<'_>> {
-        let range = row(&self.tables.variants, variant)?.assignments;
-        let assignment = records(&self.tables.assignments, range).filter(|a| a.flag == flag.0).last()?;
-        self.value(row(&self.tables.values, assignment.value)?)
     }
 
     /// A variant counts only if every flag it sets exists.
@@ -65,36 +59,30 @@ impl<'r> Session<'r, '_> {
         let ruleset = self.ruleset;
         let mut fault = None;
         let mut disabled = false;
-        for at in (0..self.by_hand.len()).rev() {
-            let Some(ByHand { outcome, .. }) = self.by_hand.get(at).copied() else { break };
-            match outcome
-                .and_then(|choice| self.pass_on(choice).map(|()| choice))
-                .and_then(|choice| self.set(choice, flag))
-            {
+        if !self.by_hand.is_empty() {
+            match self.evaluate_by_hand(flag) {
                 Ok(Some(decision)) => return decision,
                 Ok(None) => {}
-                Err(found) => fault = fault.or(Some(found)),
+                Err(found) => fault = Some(found),
             }
         }
         for decision in ruleset.setters(flag) {
-            let decided = match self.decide(decision, visitor) {
-                Ok(Some(choice)) => self.set(choice, flag),
+            let found = match self.decide(decision, visitor) {
+                Ok(Some(choice)) => match self.set(choice.variant, flag) {
+                    Ok(Some(value)) => return decided(value, choice),
+                    Ok(None) => continue,
+                    Err(found) => found,
+                },
                 Ok(None) => {
-                    disabled = ruleset.tables.decisions.get(decision as usize).is_some_and(|d| d.disabled != 0);
-                    Ok(None)
+                    disabled = row(&ruleset.tables.decisions, decision).is_some_and(|d| d.disabled != 0);
+                    continue;
                 }
-                Err(found) => Err(found),
+                Err(found) => found,
             };
-            match decided {
-                Ok(Some(decision)) => return decision,
-                Ok(None) => {}
-                // Breaks only itself: a decision with less of a say may still set the flag.
-                Err(found) => {
-                    fault = fault.or(Some(found));
-                    if self.steps == 0 {
-                        break;
-                    }
-                }
+            // Breaks only itself: a decision with less of a say may still set the flag.
+            fault = fault.or(Some(found));
+            if self.steps == 0 {
+                break;
             }
         }
         let reason = match fault {
@@ -105,12 +93,34 @@ impl<'r> Session<'r, '_> {
         Decision { value: None, reason, choice: None, fault }
     }
 
-    /// The flag as the variant of `choice` sets it, if it does.
-    #[inline(always)]
-    fn set(&mut self, choice: Choice, flag: FlagIndex) -> Result<Option<Decision<'r>>, Fault<'r>> {
-        let Some(value) = self.ruleset.assigned(choice.variant, flag) else { return Ok(None) };
-        self.spend(value_steps(&value))?;
-        Ok(Some(Decision { value: Some(value), reason: choice.reason, choice: Some(choice), fault: None }))
+    /// The flag as a variant chosen by hand sets it, if one does; else the first fault of those variants.
+    #[inline(never)]
+    fn evaluate_by_hand(&mut self, flag: FlagIndex) -> Result<Option<Decision<'r>>, Fault<'r>> {
+        let mut none = Ok(None);
+        for at in (0..self.by_hand.len()).rev() {
+            let Some(ByHand { outcome, .. }) = self.by_hand.get(at).copied() else { break };
+            match outcome
+                .and_then(|choice| self.pass_on(choice).map(|()| choice))
+                .and_then(|choice| Ok(self.set(choice.variant, flag)?.map(|value| decided(value, choice))))
+            {
+                Ok(Some(decision)) => return Ok(Some(decision)),
+                Ok(None) => {}
+                Err(found) => none = none.and(Err(found)),
+            }
+        }
+        none
+    }
+
+    /// The value that a variant gives a flag, if it does: the last one, where it names the flag more than once.
+    #[inline]
+    fn set(&mut self, variant: u32, flag: FlagIndex) -> Result<Option<FlagValue<'r>>, Fault<'r>> {
+        let tables = &self.ruleset.tables;
+        let assignments = row(&tables.variants, variant).map(|v| v.assignments).unwrap_or_default();
+        let assignment = records(&tables.assignments, assignments).rfind(|a| a.flag == flag.0);
+        let Some(literal) = assignment.and_then(|a| row(&tables.values, a.value)) else { return Ok(None) };
+        // Its text is checked, and will be copied.
+        self.spend(text_steps(literal.text.len))?;
+        Ok(self.ruleset.value(literal))
     }
 
     /// Makes one decision, by its place in the ruleset: which variant, if any, this user gets. [`overrides`](Self::overrides) come on top.
@@ -130,6 +140,7 @@ impl<'r> Session<'r, '_> {
         made
     }
 
+    #[inline]
     fn choose<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
         let ruleset = self.ruleset;
         let record = row(&ruleset.tables.decisions, decision).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
@@ -137,8 +148,20 @@ impl<'r> Session<'r, '_> {
             return Err(Fault { kind: FaultKind::Broken, subject: ruleset.text(record.broken) });
         }
         if record.targeted != 0 {
-            return self.target(decision, &record, visitor);
+            return self.target(decision, visitor);
         }
+        self.follow(decision, &record, visitor)
+    }
+
+    /// Decides by rules: the first one that holds, and whose rollout includes the user.
+    #[inline(never)]
+    fn follow<V: Visitor>(
+        &mut self,
+        decision: u32,
+        record: &layout::Decision,
+        visitor: &mut V,
+    ) -> Result<Option<Choice>, Fault<'r>> {
+        let ruleset = self.ruleset;
         let meta = &ruleset.tables.meta;
         let mut conditions = Conditions {
             ruleset,
@@ -207,11 +230,6 @@ pub(super) fn spend<'r>(budget: &mut u32, steps: u32) -> Result<(), Fault<'r>> {
     if *budget == 0 { Err(Fault::of(FaultKind::TooComplex)) } else { Ok(()) }
 }
 
-/// What reading a value costs: its text is checked, and will be copied.
-#[inline(always)]
-fn value_steps(value: &FlagValue<'_>) -> u32 {
-    match value {
-        FlagValue::Boolean(_) => 0,
-        FlagValue::String(text) | FlagValue::Structure(text) | FlagValue::Number { text, .. } => str_steps(text),
-    }
+const fn decided<'r>(value: FlagValue<'r>, choice: Choice) -> Decision<'r> {
+    Decision { value: Some(value), reason: choice.reason, choice: Some(choice), fault: None }
 }

@@ -46,7 +46,7 @@ impl Ruleset<'_> {
             return Err(Fault::of(FaultKind::InvalidRollout));
         }
         let stages = || records(&self.tables.stages, rollout.stages);
-        let (date, percentage) = match stages().filter(|s| s.date <= now).last() {
+        let (date, percentage) = match stages().rfind(|s| s.date <= now) {
             Some(current) => (current.date, current.percentage),
             None if rollout.start < now => (rollout.start, rollout.percentage),
             None => return Ok(0.0),

@@ -2,63 +2,83 @@
 
 use super::decide::Session;
 use super::decision::{Choice, Fault, FaultKind, Reason};
-use super::logic::{Logic, Scalar};
+use super::logic::{Got, Logic, Scalar};
+use super::text_steps;
 use super::visitor::Visitor;
-use crate::snapshot::layout::{Decision, NONE};
-use crate::snapshot::view::records;
+use crate::same::same;
+use crate::snapshot::layout::{NONE, Range};
+use crate::snapshot::view::{records, row};
 use crate::value::number_text;
 
 impl<'r> Session<'r, '_> {
     /// The variant that targeting chooses, or else the default variant; none where the application's default applies.
-    pub(super) fn target<V: Visitor>(
-        &mut self,
-        decision: u32,
-        record: &Decision,
-        visitor: &mut V,
-    ) -> Result<Option<Choice>, Fault<'r>> {
-        self.target_watched(decision, record, visitor.expressions())
+    #[inline]
+    pub(super) fn target<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
+        match self.targeted(decision, visitor.expressions()) {
+            Ok(Some((variant, reason))) => Ok(Some(Choice { decision, rule: None, variant, reason })),
+            Ok(None) => Ok(None),
+            Err(kind) => Err(Fault::of(kind)),
+        }
     }
 
-    /// Apart from the kind of visitor, so that the modules hold it once.
-    fn target_watched<'w>(
+    /// Apart from the kind of visitor, so that the modules hold it once. What it gives fits into a register.
+    fn targeted<'w>(
         &mut self,
         decision: u32,
-        record: &Decision,
         visitor: Option<&'w mut (dyn super::ExpressionVisitor + 'w)>,
-    ) -> Result<Option<Choice>, Fault<'r>> {
+    ) -> Result<Option<(u32, Reason)>, FaultKind> {
+        let ruleset = self.ruleset;
+        let record = row(&ruleset.tables.decisions, decision).ok_or(FaultKind::Corrupt)?;
         if record.disabled != 0 {
             return Ok(None);
         }
-        let choice = |variant, reason| Choice { decision, rule: None, variant, reason };
         let default = (record.default_variant != NONE).then_some(record.default_variant);
         if record.targeting == NONE {
-            return Ok(default.map(|variant| choice(variant, Reason::Static)));
+            return Ok(default.map(|variant| (variant, Reason::Static)));
         }
-        let ruleset = self.ruleset;
         let mut logic = Logic {
             ruleset,
             context: self.context,
             flag_key: ruleset.bytes(record.key),
             now: self.now,
-            steps: &mut self.steps,
+            steps: self.steps,
             visitor,
         };
-        let value = logic.value(record.targeting).map_err(Fault::of)?;
+        let value = logic.value(record.targeting);
+        self.steps = logic.steps;
+        match value? {
+            Got::Null => Ok(default.map(|variant| (variant, Reason::Default))),
+            Got::Text(name) => self.named(record.variants, name),
+            other => self.named_by(record.variants, other),
+        }
+    }
+
+    /// The variant that is called `name`.
+    #[inline(always)]
+    fn named(&mut self, variants: Range, name: &[u8]) -> Result<Option<(u32, Reason)>, FaultKind> {
+        // Every name may be as long.
+        let steps = text_steps(u32::try_from(name.len()).unwrap_or(u32::MAX)).saturating_add(1);
+        self.spend(variants.len.saturating_mul(steps)).map_err(|fault| fault.kind)?;
+        let ruleset = self.ruleset;
+        for (at, variant) in (variants.start..).zip(records(&ruleset.tables.variants, variants)) {
+            if same(ruleset.bytes(variant.key), name) {
+                return Ok(Some((at, Reason::TargetingMatch)));
+            }
+        }
+        Err(FaultKind::UnknownVariant)
+    }
+
+    /// The variant whose name is a value's text.
+    #[inline(never)]
+    fn named_by(&mut self, variants: Range, value: Got<'_>) -> Result<Option<(u32, Reason)>, FaultKind> {
         let mut number = ryu_js::Buffer::new();
         let name = match value.scalar() {
-            Scalar::Null => return Ok(default.map(|variant| choice(variant, Reason::Default))),
             Scalar::Bool(true) => b"true".as_slice(),
             Scalar::Bool(false) => b"false".as_slice(),
             Scalar::Number(n) => number_text(n, &mut number).as_bytes(),
             Scalar::Text(name) => name,
-            Scalar::List | Scalar::Map => return Err(Fault::of(FaultKind::UnknownVariant)),
+            Scalar::Null | Scalar::List | Scalar::Map => return Err(FaultKind::UnknownVariant),
         };
-        self.spend(record.variants.len)?;
-        for (at, variant) in (record.variants.start..).zip(records(&ruleset.tables.variants, record.variants)) {
-            if ruleset.bytes(variant.key) == name {
-                return Ok(Some(choice(at, Reason::TargetingMatch)));
-            }
-        }
-        Err(Fault::of(FaultKind::UnknownVariant))
+        self.named(variants, name)
     }
 }

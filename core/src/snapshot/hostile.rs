@@ -345,7 +345,7 @@ fn a_distribution_of_itself_ends() {
         let distribution = |operator: Operator, detail, start| Expression {
             operator: operator as u8,
             detail,
-            number: 1.0,
+            name_hash: 1,
             operands: Range { start, len: 1 },
             ..Expression::default()
         };
@@ -364,7 +364,16 @@ fn a_distribution_of_itself_ends() {
 fn plain_conditions_without_end() {
     use Operator as O;
     for operator in [O::Equal, O::Less, O::StartsWith, O::In, O::If, O::SemVer] {
-        for with in [detail::WITH_TEXT, detail::WITH_NUMBER, detail::WITH_BOOL, detail::WITH_LIST, detail::WITH] {
+        let kinds = [
+            detail::WITH_TEXT,
+            detail::WITH_NUMBER,
+            detail::WITH_BOOL,
+            detail::WITH_LIST,
+            detail::WITH_VERSION,
+            detail::WITH_TEXT | detail::WITH_PATH,
+            detail::WITH,
+        ];
+        for with in kinds {
             for path in [Text { start: 0, len: u32::MAX }, Text { start: 0, len: 90 }] {
                 let expression = |text: Text| Expression {
                     operator: operator as u8,

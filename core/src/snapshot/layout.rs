@@ -12,7 +12,7 @@ use zerovec::{ZeroVec, make_ule};
 pub const MAGIC: [u8; 6] = *b"\x7fJKSTF";
 
 /// The version of the tables below. A snapshot of another version is refused: compile it again.
-pub const FORMAT: u16 = 2;
+pub const FORMAT: u16 = 3;
 
 /// An index that refers to nothing.
 pub const NONE: u32 = u32::MAX;
@@ -267,7 +267,7 @@ pub struct Expression {
     pub detail: u8,
     /// A literal's text; the first segment of a path, or all of it; a member's name.
     pub name: Text,
-    /// The hash of `name`, where it is an attribute's.
+    /// The hash of `name`, where it is an attribute's; else [`Expression::upto`] or [`Expression::start`].
     pub name_hash: u32,
     /// The rest of a path, behind its first dot.
     pub path: Text,
@@ -275,4 +275,16 @@ pub struct Expression {
     pub number: f64,
     /// The operands, in `expressions`.
     pub operands: Range,
+}
+
+impl Expression {
+    /// Of literal text: how it [starts](crate::same::start).
+    pub const fn start(&self) -> u32 {
+        self.name_hash
+    }
+
+    /// Of an entry of a distribution that is written out: the sum of the weights up to and with it.
+    pub const fn upto(&self) -> u32 {
+        self.name_hash
+    }
 }

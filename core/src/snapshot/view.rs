@@ -8,6 +8,7 @@ use zerovec::ule::AsULE;
 use super::layout::{self, NONE, Range, Text};
 use super::{Dialect, LiteralKind, Ruleset};
 use crate::hash::murmur3;
+use crate::same::same;
 
 /// A key's slot is never further from its place than this: bounds a look-up in a hostile snapshot.
 pub(crate) const MAX_PROBES: usize = 32;
@@ -150,7 +151,7 @@ impl<'a> Ruleset<'a> {
                 return None;
             }
             if slot.hash == hash
-                && self.tables.flags.get(slot.flag as usize).is_some_and(|f| self.bytes(f.key) == key.as_bytes())
+                && self.tables.flags.get(slot.flag as usize).is_some_and(|f| same(self.bytes(f.key), key.as_bytes()))
             {
                 return Some(FlagIndex(slot.flag));
             }
@@ -232,6 +233,7 @@ impl<'a> Ruleset<'a> {
             .filter_map(|a| Some((FlagIndex(a.flag), self.value(self.tables.values.get(a.value as usize)?)?)))
     }
 
+    #[inline]
     pub(crate) fn value(&self, literal: layout::Literal) -> Option<FlagValue<'_>> {
         const BOOL: u8 = LiteralKind::Bool as u8;
         const NUMBER: u8 = LiteralKind::Number as u8;
@@ -280,7 +282,7 @@ pub(crate) fn row<T: AsULE + Copy>(table: &ZeroVec<'_, T>, index: u32) -> Option
 pub(crate) fn records<'t, T: AsULE + Copy>(
     table: &'t ZeroVec<'_, T>,
     range: Range,
-) -> impl Iterator<Item = T> + use<'t, T> {
+) -> impl DoubleEndedIterator<Item = T> + use<'t, T> {
     let start = range.start as usize;
     table
         .as_ule_slice()

@@ -1,9 +1,10 @@
 //! JSON values as number and text, and comparing them, in the way of JSONLogic. Where engines differ: docs/decisions/0002.
 
 use std::borrow::Cow;
-use std::cmp::Ordering;
 
+use super::Operator;
 use super::got::{Got, Scalar, readable};
+use crate::same::same;
 use crate::value::{Value, number_text};
 
 /// As JavaScript's `Number(value)`: NaN for what is no number.
@@ -77,32 +78,59 @@ pub(super) fn text<'g>(got: &'g Got<'_>) -> Cow<'g, str> {
 }
 
 /// `===`: the same type and value. Lists and objects equal nothing.
-#[inline]
 pub(super) fn strictly_equal(a: Scalar<'_>, b: Scalar<'_>) -> bool {
     match (a, b) {
         (Scalar::Null, Scalar::Null) => true,
         (Scalar::Bool(a), Scalar::Bool(b)) => a == b,
         (Scalar::Number(a), Scalar::Number(b)) => a == b,
-        (Scalar::Text(a), Scalar::Text(b)) => a == b,
+        (Scalar::Text(a), Scalar::Text(b)) => same(a, b),
         _ => false,
     }
 }
 
-/// `==`: as JavaScript's; null equals null alone, lists and objects equal nothing.
+/// What `operator` says of two texts; all that compare can.
 #[inline]
-pub(super) fn equal(a: Scalar<'_>, b: Scalar<'_>) -> bool {
-    match (a, b) {
-        (Scalar::Null, _) | (_, Scalar::Null) | (Scalar::Text(_), Scalar::Text(_)) => strictly_equal(a, b),
-        (a, b) => number(a) == number(b),
+pub(super) fn compare_texts(operator: Operator, a: &[u8], b: &[u8]) -> bool {
+    use Operator as O;
+    match operator {
+        O::Equal | O::StrictEqual => same(a, b),
+        O::NotEqual | O::StrictNotEqual => !same(a, b),
+        O::StartsWith => a.get(..b.len()).is_some_and(|start| same(start, b)),
+        O::EndsWith => a.len().checked_sub(b.len()).and_then(|at| a.get(at..)).is_some_and(|end| same(end, b)),
+        O::Greater => a > b,
+        O::GreaterOrEqual => a >= b,
+        O::Less => a < b,
+        _ => a <= b,
     }
 }
 
-/// The order of two values: of text where both are text, else of numbers; none where one is no number.
+/// What `operator` says of two numbers; null where it asks for text.
 #[inline]
-pub(super) fn order(a: Scalar<'_>, b: Scalar<'_>) -> Option<Ordering> {
-    match (a, b) {
-        (Scalar::Text(a), Scalar::Text(b)) => Some(a.cmp(b)),
-        (a, b) => number(a).partial_cmp(&number(b)),
+pub(super) fn compare_numbers(operator: Operator, a: f64, b: f64) -> Option<bool> {
+    use Operator as O;
+    Some(match operator {
+        O::Equal | O::StrictEqual => a == b,
+        O::NotEqual | O::StrictNotEqual => a != b,
+        O::StartsWith | O::EndsWith => return None,
+        O::Greater => a > b,
+        O::GreaterOrEqual => a >= b,
+        O::Less => a < b,
+        _ => a <= b,
+    })
+}
+
+/// What `operator` says of two values of any types. As JavaScript: text beside what is none counts as a number; but null equals null alone,
+/// lists and objects equal nothing.
+#[inline(never)]
+pub(super) fn compare_mixed(operator: Operator, a: Scalar<'_>, b: Scalar<'_>) -> Option<bool> {
+    use Operator as O;
+    let null = matches!(a, Scalar::Null) || matches!(b, Scalar::Null);
+    match operator {
+        O::StrictEqual => Some(strictly_equal(a, b)),
+        O::StrictNotEqual => Some(!strictly_equal(a, b)),
+        O::Equal if null => Some(strictly_equal(a, b)),
+        O::NotEqual if null => Some(!strictly_equal(a, b)),
+        _ => compare_numbers(operator, number(a), number(b)),
     }
 }
 

@@ -12,9 +12,9 @@ use crate::snapshot::layout::{Expression, Range};
 use crate::value::Value;
 
 /// All weights together; flagd's own limit.
-const MAX_TOTAL: u64 = 2_147_483_647;
+const MAX_TOTAL: u32 = 2_147_483_647;
 
-impl<'r, 'c> Logic<'r, 'c, '_, '_> {
+impl<'r, 'c> Logic<'r, 'c, '_> {
     /// Malformed input gives null, never a fault.
     pub(super) fn fractional<'v>(
         &mut self,
@@ -32,8 +32,32 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
             return Ok(Got::Null);
         }
         // A distribution without a key: whether it is one shows without building the list.
-        let first = self.operator_at(operands.start)?;
-        let key = if first == Operator::List { None } else { Some(self.at(operands, 0, scope, depth)?) };
+        let keyless = self.expression(operands.start)?.operator == Operator::List as u8;
+        if keyless && detail & CONSTANT != 0 && self.visitor.is_none() {
+            return match self.own_key(operator) {
+                Some(hash) => self.constant(hash, operands, depth),
+                None => Ok(Got::Null),
+            };
+        }
+        self.any_fractional(operator, operands, detail, keyless, scope, depth)
+    }
+
+    /// One whose key or entries are computed.
+    #[inline(never)]
+    fn any_fractional<'v>(
+        &mut self,
+        operator: Operator,
+        operands: Range,
+        detail: u8,
+        keyless: bool,
+        scope: Scope<'v>,
+        depth: u32,
+    ) -> Result<Got<'v>, FaultKind>
+    where
+        'r: 'v,
+        'c: 'v,
+    {
+        let key = if keyless { None } else { Some(self.at(operands, 0, scope, depth)?) };
         // A computed bucket is itself part of the distribution.
         let computed = key.as_ref().is_some_and(|key| matches!(key.scalar(), Scalar::List));
         let (hash, skip) = match &key {
@@ -46,11 +70,6 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
             return self.constant(hash, buckets, depth);
         }
         self.computed_buckets(hash, buckets, scope, depth)
-    }
-
-    fn operator_at(&self, at: u32) -> Result<Operator, FaultKind> {
-        let found = self.ruleset.tables.expressions.get(at as usize).ok_or(FaultKind::Corrupt)?;
-        Ok(Operator::from_u8(found.operator))
     }
 
     /// The hash of flag and subject, where the subject is known.
@@ -88,22 +107,22 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         Ok(Some(hash.finish()))
     }
 
-    /// Entries that are written out, and were checked when compiled: `number` is the sum of the weights up to and with each.
+    /// Entries that are written out, and were checked when compiled: `upto` is the sum of the weights up to and with each.
     fn constant<'v>(&mut self, hash: u32, buckets: Range, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
-        self.spend(buckets.len)?;
+        // The value, too.
+        self.spend(buckets.len.saturating_add(1))?;
         let start = buckets.start as usize;
         let entries = self.ruleset.tables.expressions.as_ule_slice();
         let entries = entries.get(start..start.saturating_add(buckets.len as usize)).ok_or(FaultKind::Corrupt)?;
         let Some(last) = entries.last() else { return Ok(Got::Null) };
-        #[allow(clippy::cast_precision_loss, reason = "below 2^31")]
-        let chosen = bucket(hash, total(Expression::from_unaligned(*last).number)) as f64;
+        let chosen = bucket(hash, Expression::from_unaligned(*last).upto());
         for entry in entries {
             let entry = Expression::from_unaligned(*entry);
-            if chosen < entry.number {
+            if chosen < entry.upto() {
                 return self.literal_or_eval(entry.operands.start, depth);
             }
         }
@@ -121,7 +140,6 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         if e.operator != TEXT {
             return self.eval(at, None, depth);
         }
-        self.spend(1)?;
         Ok(Got::Text(self.ruleset.bytes(e.name)))
     }
 
@@ -145,10 +163,8 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
             sum = sum.saturating_add(weight);
             entries.push((variant, sum));
         }
-        if sum == 0 || sum > MAX_TOTAL {
-            return Ok(Got::Null);
-        }
-        let chosen = bucket(hash, sum);
+        let Some(total) = usable_total(sum) else { return Ok(Got::Null) };
+        let chosen = u64::from(bucket(hash, total));
         let found = entries.into_iter().find(|(_, upto)| chosen < *upto);
         Ok(found.map_or(Got::Null, |(variant, _)| Got::owned(variant)))
     }
@@ -178,16 +194,13 @@ pub(crate) fn weight(n: f64) -> Option<u64> {
 }
 
 /// The sum of weights that may be chosen from, where it may.
-pub(crate) fn usable_total(sum: u64) -> bool {
-    (1..=MAX_TOTAL).contains(&sum)
-}
-
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a damaged snapshot: any number will do")]
-fn total(sum: f64) -> u64 {
-    (sum as u64).min(MAX_TOTAL)
+pub(crate) fn usable_total(sum: u64) -> Option<u32> {
+    u32::try_from(sum).ok().filter(|sum| (1..=MAX_TOTAL).contains(sum))
 }
 
 /// The place of `hash` in `0..total`.
-fn bucket(hash: u32, total: u64) -> u64 {
-    u64::from(hash).saturating_mul(total) >> 32
+fn bucket(hash: u32, total: u32) -> u32 {
+    #[allow(clippy::cast_possible_truncation, reason = "below the total")]
+    let place = (u64::from(hash).saturating_mul(u64::from(total)) >> 32) as u32;
+    place
 }

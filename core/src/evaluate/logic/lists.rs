@@ -13,7 +13,7 @@ const STEPS_PER_COPY: u32 = 8;
 /// Values that rules build nest this deep at most, so that walking them cannot exhaust the stack; JSON is read up to 128 deep.
 const MAX_NESTING: u32 = 256;
 
-impl<'r, 'c> Logic<'r, 'c, '_, '_> {
+impl<'r, 'c> Logic<'r, 'c, '_> {
     /// Takes what copying `value` costs.
     pub(super) fn spend_on_copy(&mut self, value: &Value<'_>) -> Result<(), FaultKind> {
         self.spend_on_parts(value, 0)

@@ -13,8 +13,10 @@ mod operator;
 mod plain;
 mod scalars;
 mod semver;
+mod steps;
 mod text;
 mod trace;
+mod truth;
 mod variable;
 
 pub(crate) use fractional::{usable_total, weight};
@@ -23,10 +25,11 @@ pub use operator::Operator;
 pub(crate) use operator::detail;
 pub use trace::{ExpressionView, ExpressionVisitor};
 
-use super::{FaultKind, MAX_DEPTH, text_steps};
+use super::{FaultKind, MAX_DEPTH};
 use crate::context::Context;
 use crate::snapshot::Ruleset;
-use crate::snapshot::layout::{Expression, Range};
+use crate::snapshot::layout::{Expression, NONE, Range};
+use crate::snapshot::view::row;
 use crate::timestamp::Timestamp;
 use crate::value::Value;
 
@@ -42,17 +45,17 @@ pub(super) enum Frame<'v> {
 }
 
 /// One evaluation of a targeting rule.
-pub(super) struct Logic<'r, 'c, 's, 'w> {
+pub(super) struct Logic<'r, 'c, 'w> {
     pub ruleset: &'r Ruleset<'r>,
     pub context: &'c Context<'c>,
     pub flag_key: &'r [u8],
     pub now: Timestamp,
     /// What is left of the session's budget.
-    pub steps: &'s mut u32,
+    pub steps: u32,
     pub visitor: Option<&'w mut dyn ExpressionVisitor>,
 }
 
-impl<'r, 'c> Logic<'r, 'c, '_, '_> {
+impl<'r, 'c> Logic<'r, 'c, '_> {
     /// The value of the rule whose root is the expression at `root`.
     pub fn value<'v>(&mut self, root: u32) -> Result<Got<'v>, FaultKind>
     where
@@ -62,52 +65,50 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         self.eval(root, None, 0)
     }
 
-    /// The expression at `at`, which costs a step and its text. Inline, so that only those parts are read that are needed.
+    /// The expression at `at`, which costs a step. Inline, so that only those parts are read that are needed.
     #[inline(always)]
     fn enter(&mut self, at: u32, depth: u32) -> Result<Expression, FaultKind> {
         let e = self.expression(at)?;
-        self.spend(1_u32.saturating_add(text_steps(e.name.len.saturating_add(e.path.len))))?;
+        self.spend(1)?;
         if depth > MAX_DEPTH { Err(FaultKind::TooComplex) } else { Ok(e) }
     }
 
     #[inline(always)]
     fn expression(&self, at: u32) -> Result<Expression, FaultKind> {
-        self.ruleset.tables.expressions.get(at as usize).ok_or(FaultKind::Corrupt)
+        row(&self.ruleset.tables.expressions, at).ok_or(FaultKind::Corrupt)
     }
 
     /// The value of the expression at `at`.
-    fn eval<'v>(&mut self, at: u32, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
+    fn eval<'v>(&mut self, mut at: u32, scope: Scope<'v>, mut depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
-        let e = self.enter(at, depth)?;
+        const TEXT: u8 = Operator::Text as u8;
+        const IF: u8 = Operator::If as u8;
+        const FRACTIONAL: u8 = Operator::FractionalText as u8;
+        const FRACTIONAL_CBOR: u8 = Operator::FractionalCbor as u8;
         if self.visitor.is_some() {
             return self.watched(at, scope, depth);
         }
-        self.apply(e, at, scope, depth.saturating_add(1))
-    }
-
-    /// Whether the expression at `at` holds: as `eval`, without the value where only its truth matters.
-    fn test<'v>(&mut self, at: u32, scope: Scope<'v>, depth: u32) -> Result<bool, FaultKind>
-    where
-        'r: 'v,
-        'c: 'v,
-    {
-        use Operator as O;
-        let e = self.enter(at, depth)?;
-        if self.visitor.is_some() {
-            return Ok(self.watched(at, scope, depth)?.truthy());
-        }
-        if e.detail & detail::WITH != 0 {
-            return Ok(self.plain(at)? == Some(true));
-        }
-        let below = depth.saturating_add(1);
-        match O::from_u8(e.operator) {
-            O::And => self.holds(e.operands, scope, below, false),
-            O::Or => self.holds(e.operands, scope, below, true),
-            operator if operator.is_predicate() => self.predicate(operator, e.operands, scope, below),
-            _ => Ok(self.apply(e, at, scope, below)?.truthy()),
+        // What most rules are; the others are apart, so that these need little of the stack.
+        loop {
+            let e = self.enter(at, depth)?;
+            depth = depth.saturating_add(1);
+            match e.operator {
+                TEXT => {
+                    self.spend_on_names(&e)?;
+                    return Ok(Got::Text(self.ruleset.bytes(e.name)));
+                }
+                IF => match self.branch(e.operands, scope, depth)? {
+                    NONE => return Ok(Got::Null),
+                    branch => at = branch,
+                },
+                FRACTIONAL | FRACTIONAL_CBOR => {
+                    return self.fractional(Operator::from_u8(e.operator), e.operands, e.detail, scope, depth);
+                }
+                _ => return self.apply(at, scope, depth),
+            }
         }
     }
 
@@ -117,12 +118,13 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         'r: 'v,
         'c: 'v,
     {
-        let e = self.expression(at)?;
+        let e = self.enter(at, depth)?;
+        self.spend_on_names(&e)?;
         let view = ExpressionView::new(self.ruleset, e, depth);
         if let Some(visitor) = &mut self.visitor {
             visitor.expression_begins(&view);
         }
-        let got = self.apply(e, at, scope, depth.saturating_add(1))?;
+        let got = self.apply(at, scope, depth.saturating_add(1))?;
         let value = self.own(got)?;
         if let Some(visitor) = &mut self.visitor {
             visitor.expression_ends(&view, &value);
@@ -130,24 +132,31 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         Ok(Got::owned(value))
     }
 
-    /// The common operators; the others are apart, so that these need little of the stack.
-    #[inline(always)]
-    fn apply<'v>(&mut self, e: Expression, at: u32, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
+    /// The value of the expression at `at`, whose operands stand `depth` deep.
+    #[inline(never)]
+    fn apply<'v>(&mut self, at: u32, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
         use Operator as O;
+        let e = self.expression(at)?;
         if e.detail & detail::WITH != 0 && self.visitor.is_none() {
-            return Ok(self.plain(at)?.map_or(Got::Null, Got::Bool));
+            return Ok(self.condition(at, scope, depth)?.map_or(Got::Null, Got::Bool));
         }
         match O::from_u8(e.operator) {
             O::Null => Ok(Got::Null),
             O::False => Ok(Got::Bool(false)),
             O::True => Ok(Got::Bool(true)),
             O::Number => Ok(Got::Number(e.number)),
-            O::Text => Ok(Got::Text(self.ruleset.bytes(e.name))),
-            O::If => self.choose(e.operands, scope, depth),
+            O::Text => {
+                self.spend_on_names(&e)?;
+                Ok(Got::Text(self.ruleset.bytes(e.name)))
+            }
+            O::If => match self.branch(e.operands, scope, depth)? {
+                NONE => Ok(Got::Null),
+                branch => self.eval(branch, scope, depth),
+            },
             operator @ (O::FractionalText | O::FractionalCbor) => {
                 self.fractional(operator, e.operands, e.detail, scope, depth)
             }
@@ -170,6 +179,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
     {
         use Operator as O;
         let e = &self.expression(at)?;
+        self.spend_on_names(e)?;
         match operator {
             O::Attribute => self.attribute(e, scope, depth),
             O::And => self.until(e, scope, depth, false),
@@ -201,32 +211,6 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         }
     }
 
-    /// The operators that give true or false, whatever their operands.
-    #[inline]
-    fn predicate<'v>(
-        &mut self,
-        operator: Operator,
-        operands: Range,
-        scope: Scope<'v>,
-        depth: u32,
-    ) -> Result<bool, FaultKind>
-    where
-        'r: 'v,
-        'c: 'v,
-    {
-        use Operator as O;
-        match operator {
-            O::Not => Ok(!self.test_at(operands, 0, scope, depth)?),
-            O::Truthy => self.test_at(operands, 0, scope, depth),
-            O::Equal | O::NotEqual | O::StrictEqual | O::StrictNotEqual => {
-                self.equality(operator, operands, scope, depth)
-            }
-            O::In => self.contains(operands, scope, depth),
-            O::All | O::NoneOf | O::Some => self.quantify(operator, operands, scope, depth),
-            _ => self.comparison(operator, operands, scope, depth),
-        }
-    }
-
     /// The value of the operand at `place`; null where there is none.
     #[inline]
     fn arg<'v>(&mut self, e: &Expression, place: u32, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
@@ -248,19 +232,6 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
             return Ok(Got::Null);
         }
         self.eval(operands.start.saturating_add(place), scope, depth)
-    }
-
-    /// Whether the operand at `place` holds.
-    #[inline]
-    fn test_at<'v>(&mut self, operands: Range, place: u32, scope: Scope<'v>, depth: u32) -> Result<bool, FaultKind>
-    where
-        'r: 'v,
-        'c: 'v,
-    {
-        if place >= operands.len {
-            return Ok(false);
-        }
-        self.test(operands.start.saturating_add(place), scope, depth)
     }
 
     /// Hands over every operand: the items of a list that stands where the operands should.
@@ -299,22 +270,6 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
             }
         }
         Ok(())
-    }
-
-    /// Takes `steps` from the budget.
-    #[inline]
-    fn spend(&mut self, steps: u32) -> Result<(), FaultKind> {
-        *self.steps = self.steps.saturating_sub(steps);
-        if *self.steps == 0 { Err(FaultKind::TooComplex) } else { Ok(()) }
-    }
-
-    /// Takes what handling `len` bytes of text costs.
-    #[inline]
-    fn spend_on_text(&mut self, len: usize) -> Result<(), FaultKind> {
-        match text_steps(u32::try_from(len).unwrap_or(u32::MAX)) {
-            0 => Ok(()),
-            steps => self.spend(steps),
-        }
     }
 
     #[allow(clippy::cast_precision_loss, reason = "exact for the next 285,000 years")]

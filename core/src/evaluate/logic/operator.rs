@@ -250,8 +250,12 @@ pub(crate) mod detail {
     pub const WITH_BOOL: u8 = 48;
     /// As before; the second one is a list of texts, and the path here is the range of its items.
     pub const WITH_LIST: u8 = 64;
+    /// As before; the second one is the text of a comparison of versions, and the third one a version, which stands here as the path.
+    pub const WITH_VERSION: u8 = 80;
     /// Any of these: what most conditions are, evaluated without looking at their operands.
     pub const WITH: u8 = 112;
+    /// What is compared lies below the attribute, on the path that the first operand has.
+    pub const WITH_PATH: u8 = 128;
 }
 
 #[cfg(test)]

@@ -1,29 +1,33 @@
 //! Choosing, comparing and computing.
 
-use std::cmp::Ordering;
-
-use super::coerce::{equal, operand, order, strictly_equal};
+use super::coerce::{compare_mixed, compare_numbers, compare_texts, operand};
 use super::got::{Got, Scalar};
 use super::{Logic, Operator, Scope};
 use crate::evaluate::FaultKind;
-use crate::snapshot::layout::{Expression, Range};
+use crate::snapshot::layout::{Expression, NONE, Range};
 use crate::value::Value;
 
-impl<'r, 'c> Logic<'r, 'c, '_, '_> {
-    /// `if`: pairs of a condition and a value, then perhaps a value for all else.
-    pub(super) fn choose<'v>(&mut self, operands: Range, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
+impl<'r, 'c> Logic<'r, 'c, '_> {
+    /// `if`: pairs of a condition and a value, then perhaps a value for all else. The place of the value that counts, or [`NONE`].
+    #[inline]
+    pub(super) fn branch<'v>(&mut self, operands: Range, scope: Scope<'v>, depth: u32) -> Result<u32, FaultKind>
     where
         'r: 'v,
         'c: 'v,
     {
         let mut place = 0_u32;
-        loop {
+        while place < operands.len {
+            let at = operands.start.saturating_add(place);
             let next = place.saturating_add(1);
-            if next >= operands.len || self.test_at(operands, place, scope, depth)? {
-                return self.at(operands, if next < operands.len { next } else { place }, scope, depth);
+            if next == operands.len {
+                return Ok(at);
+            }
+            if self.test(at, scope, depth)? {
+                return Ok(at.saturating_add(1));
             }
             place = next.saturating_add(1);
         }
+        Ok(NONE)
     }
 
     /// `and`, `or`: the first operand whose truth is `decisive`, else the last one.
@@ -48,28 +52,6 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         Ok(value)
     }
 
-    /// `and`, `or` where only the truth matters.
-    pub(super) fn holds<'v>(
-        &mut self,
-        operands: Range,
-        scope: Scope<'v>,
-        depth: u32,
-        decisive: bool,
-    ) -> Result<bool, FaultKind>
-    where
-        'r: 'v,
-        'c: 'v,
-    {
-        for place in 0..operands.len {
-            if self.test_at(operands, place, scope, depth)? == decisive {
-                return Ok(decisive);
-            }
-        }
-        // Of nothing both are null.
-        Ok(!decisive && operands.len > 0)
-    }
-
-    #[inline(never)]
     pub(super) fn equality<'v>(
         &mut self,
         operator: Operator,
@@ -83,17 +65,27 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
     {
         let a = self.at(operands, 0, scope, depth)?;
         let b = self.at(operands, 1, scope, depth)?;
-        self.equals(operator, a.scalar(), b.scalar())
+        Ok(self.compare(operator, a.scalar(), b.scalar())? == Some(true))
     }
 
-    pub(super) fn equals(&mut self, operator: Operator, a: Scalar<'_>, b: Scalar<'_>) -> Result<bool, FaultKind> {
-        self.spend_on_texts(a, b)?;
-        Ok(match operator {
-            Operator::Equal => equal(a, b),
-            Operator::NotEqual => !equal(a, b),
-            Operator::StrictEqual => strictly_equal(a, b),
-            _ => !strictly_equal(a, b),
-        })
+    /// What an operator that compares two values says of them; none for null.
+    pub(super) fn compare(
+        &mut self,
+        operator: Operator,
+        a: Scalar<'_>,
+        b: Scalar<'_>,
+    ) -> Result<Option<bool>, FaultKind> {
+        match (a, b) {
+            (Scalar::Text(a), Scalar::Text(b)) => {
+                self.spend_on_text(a.len().max(b.len()))?;
+                Ok(Some(compare_texts(operator, a, b)))
+            }
+            (Scalar::Number(a), Scalar::Number(b)) => Ok(compare_numbers(operator, a, b)),
+            (a, b) => {
+                self.spend_on_text(a.text_len().max(b.text_len()))?;
+                Ok(compare_mixed(operator, a, b))
+            }
+        }
     }
 
     /// Two operands, or three for "between"; anything else is false.
@@ -114,27 +106,12 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         let mut left = self.at(operands, 0, scope, depth)?;
         for place in 1..operands.len.min(3) {
             let right = self.at(operands, place, scope, depth)?;
-            if !self.ordered(operator, left.scalar(), right.scalar())? {
+            if self.compare(operator, left.scalar(), right.scalar())? != Some(true) {
                 return Ok(false);
             }
             left = right;
         }
         Ok(true)
-    }
-
-    pub(super) fn ordered(&mut self, operator: Operator, a: Scalar<'_>, b: Scalar<'_>) -> Result<bool, FaultKind> {
-        self.spend_on_texts(a, b)?;
-        let order = order(a, b);
-        Ok(match operator {
-            Operator::Greater => order == Some(Ordering::Greater),
-            Operator::GreaterOrEqual => matches!(order, Some(Ordering::Greater | Ordering::Equal)),
-            Operator::Less => order == Some(Ordering::Less),
-            _ => matches!(order, Some(Ordering::Less | Ordering::Equal)),
-        })
-    }
-
-    fn spend_on_texts(&mut self, a: Scalar<'_>, b: Scalar<'_>) -> Result<(), FaultKind> {
-        self.spend_on_text(a.text_len().max(b.text_len()))
     }
 
     /// From left to right. One operand: its number, or for `-` its negative.

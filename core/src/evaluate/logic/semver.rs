@@ -15,19 +15,50 @@ struct Version<'t> {
 
 /// Whether `left op right`; `None` where one is no version or the operator unknown.
 pub(super) fn compare(left: &[u8], op: &[u8], right: &[u8]) -> Option<bool> {
-    let (left, right) = (parse(left)?, parse(right)?);
-    let order = || precedence(&left, &right);
+    let (order, same_major, same_minor) = if let (Some(left), Some(right)) = (numbers(left), numbers(right)) {
+        let ([major, minor, _], [other_major, other_minor, _]) = (left, right);
+        (left.cmp(&right), major == other_major, minor == other_minor)
+    } else {
+        let (left, right) = (parse(left)?, parse(right)?);
+        (precedence(&left, &right), left.major == right.major, left.minor == right.minor)
+    };
     Some(match op {
-        b"=" => order().is_eq(),
-        b"!=" => order().is_ne(),
-        b"<" => order().is_lt(),
-        b"<=" => order().is_le(),
-        b">" => order().is_gt(),
-        b">=" => order().is_ge(),
-        b"^" => left.major == right.major,
-        b"~" => left.major == right.major && left.minor == right.minor,
+        b"=" => order.is_eq(),
+        b"!=" => order.is_ne(),
+        b"<" => order.is_lt(),
+        b"<=" => order.is_le(),
+        b">" => order.is_gt(),
+        b">=" => order.is_ge(),
+        b"^" => same_major,
+        b"~" => same_major && same_minor,
         _ => return None,
     })
+}
+
+/// The version that nearly all are: numbers of less than ten digits and nothing else. None of any other, be it one or not.
+fn numbers(text: &[u8]) -> Option<[u32; 3]> {
+    /// What a digit may follow without exceeding 32 bits.
+    const MOST: u32 = 99_999_999;
+    let mut parts = [0_u32; 3];
+    let mut rest = parts.iter_mut();
+    let mut part = rest.next()?;
+    let mut digits = false;
+    for byte in text {
+        let digit = byte.wrapping_sub(b'0');
+        if digit < 10 {
+            if *part > MOST || (digits && *part == 0) {
+                return None;
+            }
+            *part = part.saturating_mul(10).saturating_add(u32::from(digit));
+            digits = true;
+        } else if *byte == b'.' && digits {
+            part = rest.next()?;
+            digits = false;
+        } else {
+            return None;
+        }
+    }
+    digits.then_some(parts)
 }
 
 /// A version of three parts with its suffixes, or of one or two parts alone; one leading `v` is passed over.

@@ -7,12 +7,12 @@ use super::got::{Got, Scalar};
 use super::{Logic, Operator, Scope, detail, semver};
 use crate::evaluate::FaultKind;
 use crate::snapshot::layout::Expression;
-use crate::value::Value;
+use crate::value::{Value, number_text};
 
 /// Text that a rule puts together may be this long: four times what a request body holds that a user comes in.
 const MAX_TEXT: usize = 1_048_576;
 
-impl<'r, 'c> Logic<'r, 'c, '_, '_> {
+impl<'r, 'c> Logic<'r, 'c, '_> {
     pub(super) fn cat<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
@@ -73,18 +73,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         }
         let subject = self.arg(e, 0, scope, depth)?;
         let affix = self.arg(e, 1, scope, depth)?;
-        Ok(self.affixed(operator, subject.scalar(), affix.scalar())?.map_or(Got::Null, Got::Bool))
-    }
-
-    pub(super) fn affixed(
-        &mut self,
-        operator: Operator,
-        subject: Scalar<'_>,
-        affix: Scalar<'_>,
-    ) -> Result<Option<bool>, FaultKind> {
-        let (Scalar::Text(subject), Scalar::Text(affix)) = (subject, affix) else { return Ok(None) };
-        self.spend_on_text(affix.len())?;
-        Ok(Some(if operator == Operator::StartsWith { subject.starts_with(affix) } else { subject.ends_with(affix) }))
+        Ok(self.compare(operator, subject.scalar(), affix.scalar())?.map_or(Got::Null, Got::Bool))
     }
 
     pub(super) fn sem_ver<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
@@ -98,19 +87,32 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         let left = self.arg(e, 0, scope, depth)?;
         let op = self.arg(e, 1, scope, depth)?;
         let right = self.arg(e, 2, scope, depth)?;
-        let (Some(left), Scalar::Text(op), Some(right)) = (version(&left), op.scalar(), version(&right)) else {
-            return Ok(Got::Null);
+        let Scalar::Text(op) = op.scalar() else { return Ok(Got::Null) };
+        Ok(self.sem_ver_of(left.scalar(), op, right.scalar())?.map_or(Got::Null, Got::Bool))
+    }
+
+    /// None for null.
+    pub(super) fn sem_ver_of(
+        &mut self,
+        left: Scalar<'_>,
+        op: &[u8],
+        right: Scalar<'_>,
+    ) -> Result<Option<bool>, FaultKind> {
+        let mut buffers = [ryu_js::Buffer::new(), ryu_js::Buffer::new()];
+        let [left_number, right_number] = &mut buffers;
+        let (Some(left), Some(right)) = (version(left, left_number), version(right, right_number)) else {
+            return Ok(None);
         };
         self.spend_on_text(left.len().saturating_add(right.len()))?;
-        Ok(semver::compare(&left, op, &right).map_or(Got::Null, Got::Bool))
+        Ok(semver::compare(left, op, right))
     }
 }
 
 /// The text that may be a version: text, or that of a number.
-fn version<'g>(got: &'g Got<'_>) -> Option<Cow<'g, [u8]>> {
-    match got.scalar() {
-        Scalar::Text(text) => Some(Cow::Borrowed(text)),
-        Scalar::Number(_) => Some(Cow::Owned(to_text(got).into_owned().into_bytes())),
+fn version<'g>(value: Scalar<'g>, number: &'g mut ryu_js::Buffer) -> Option<&'g [u8]> {
+    match value {
+        Scalar::Text(text) => Some(text),
+        Scalar::Number(n) => Some(number_text(n, number).as_bytes()),
         _ => None,
     }
 }

@@ -17,7 +17,7 @@ pub(super) const TARGETING_KEY: &str = "targetingKey";
 /// The object that flagd adds to every context; a request cannot replace it.
 const FLAGD: &str = "$flagd";
 
-impl<'r, 'c> Logic<'r, 'c, '_, '_> {
+impl<'r, 'c> Logic<'r, 'c, '_> {
     pub(super) fn attribute<'v>(&mut self, e: &Expression, scope: Scope<'v>, depth: u32) -> Result<Got<'v>, FaultKind>
     where
         'r: 'v,
@@ -26,7 +26,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         let name = self.ruleset.bytes(e.name);
         let found = match self.context.find_any(e.name_hash, name) {
             Some(value) if e.path.len > 0 => {
-                at_path(value, self.ruleset.bytes(e.path), self.steps).map_or(Got::Null, Got::borrowed)
+                at_path(value, self.ruleset.bytes(e.path), &mut self.steps).map_or(Got::Null, Got::borrowed)
             }
             Some(value) => Got::borrowed(value),
             None if e.path.len == 0 && name == TARGETING_KEY.as_bytes() => self.targeting_key(),
@@ -40,7 +40,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         'r: 'v,
         'c: 'v,
     {
-        let found = in_scope(scope, self.ruleset.bytes(e.name), self.steps);
+        let found = in_scope(scope, self.ruleset.bytes(e.name), &mut self.steps);
         self.or_default(found, e, 0, scope, depth)
     }
 
@@ -53,7 +53,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         let path = to_text(&path);
         self.spend_on_text(path.len())?;
         let found = if Operator::from_u8(e.operator) == Operator::ComputedElement {
-            in_scope(scope, path.as_bytes(), self.steps)
+            in_scope(scope, path.as_bytes(), &mut self.steps)
         } else {
             self.in_context(&path)?
         };
@@ -91,13 +91,16 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
         let (name, rest) = path.split_once('.').map_or((path, ""), |(name, rest)| (name, rest));
         if name == FLAGD {
             let properties = self.flagd_properties();
-            let found =
-                if rest.is_empty() { Some(&properties) } else { at_path(&properties, rest.as_bytes(), self.steps) };
+            let found = if rest.is_empty() {
+                Some(&properties)
+            } else {
+                at_path(&properties, rest.as_bytes(), &mut self.steps)
+            };
             return Ok(found.map_or(Got::Null, |found| Got::owned(found.clone().into_owned())));
         }
         Ok(match self.context.find_any(attribute_hash(name.as_bytes()), name.as_bytes()) {
             Some(value) if rest.is_empty() => Got::borrowed(value),
-            Some(value) => at_path(value, rest.as_bytes(), self.steps).map_or(Got::Null, Got::borrowed),
+            Some(value) => at_path(value, rest.as_bytes(), &mut self.steps).map_or(Got::Null, Got::borrowed),
             None if path == TARGETING_KEY => self.targeting_key(),
             None => Got::Null,
         })
@@ -230,7 +233,7 @@ impl<'r, 'c> Logic<'r, 'c, '_, '_> {
                 let path = text_of(&name);
                 self.spend_on_text(path.len())?;
                 if e.detail & detail::ELEMENT != 0 {
-                    in_scope(scope, path.as_bytes(), self.steps)
+                    in_scope(scope, path.as_bytes(), &mut self.steps)
                 } else {
                     self.in_context(&path)?
                 }

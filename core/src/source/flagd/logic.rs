@@ -7,6 +7,7 @@ use super::{Fractional, Shared};
 use crate::context::attribute_hash;
 use crate::diagnostic::Diagnostics;
 use crate::evaluate::{MAX_DEPTH, Operator, detail, usable_total, weight};
+use crate::same::start;
 use crate::snapshot::layout::{Expression, Range, Text};
 use crate::snapshot::{Builder, index};
 use crate::value::{Value, number_text};
@@ -85,7 +86,11 @@ impl<'s> Lowering<'_, 's, '_> {
                 if at.result {
                     self.results.push((at.path.to_owned(), text.clone().into_owned()));
                 }
-                Expression { name: self.builder.text(text), ..literal(Operator::Text) }
+                Expression {
+                    name: self.builder.text(text),
+                    name_hash: start(text.as_bytes()),
+                    ..literal(Operator::Text)
+                }
             }
             Value::List(items) => {
                 let operands = self.all(items.iter(), At { result: false, ..at }, |_| at.element)?;
@@ -212,13 +217,21 @@ impl<'s> Lowering<'_, 's, '_> {
             let start = range.start as usize;
             self.builder.expressions.get(start..start.saturating_add(range.len as usize))
         };
-        let [subject, literal] = range(operands)? else { return None };
-        let whole = subject.path.len == 0 && subject.operands.len == 0;
-        if kind(subject) != O::Attribute || !whole {
+        let (subject, literal, version) = match range(operands)? {
+            [subject, literal] => (subject, literal, None),
+            [subject, comparison, version] if operator == O::SemVer => (subject, comparison, Some(version)),
+            _ => return None,
+        };
+        if kind(subject) != O::Attribute || subject.operands.len != 0 {
             return None;
         }
-        let with =
-            |detail| Expression { detail, name: subject.name, name_hash: subject.name_hash, ..Expression::default() };
+        let on_path = if subject.path.len == 0 { 0 } else { detail::WITH_PATH };
+        let with = |detail| Expression {
+            detail: detail | on_path,
+            name: subject.name,
+            name_hash: subject.name_hash,
+            ..Expression::default()
+        };
         let compares = matches!(
             operator,
             O::Equal
@@ -233,6 +246,9 @@ impl<'s> Lowering<'_, 's, '_> {
                 | O::EndsWith
         );
         Some(match kind(literal) {
+            O::Text if version.is_some_and(|version| kind(version) == O::Text) => {
+                Expression { path: version?.name, ..with(detail::WITH_VERSION) }
+            }
             O::Text if compares => Expression { path: literal.name, ..with(detail::WITH_TEXT) },
             O::Number if compares => Expression { number: literal.number, ..with(detail::WITH_NUMBER) },
             O::True if compares => Expression { number: 1.0, ..with(detail::WITH_BOOL) },
@@ -334,7 +350,7 @@ impl<'s> Lowering<'_, 's, '_> {
             let start = operands.start.saturating_add(u32::try_from(skip).unwrap_or(0));
             for (slot, sum) in (start..).zip(sums) {
                 if let Some(entry) = self.builder.expressions.get_mut(slot as usize) {
-                    entry.number = sum;
+                    entry.name_hash = sum;
                 }
             }
             for (i, entry) in entries.iter().enumerate().filter(|_| at.result) {
@@ -363,7 +379,7 @@ fn reference<'v>(value: &'v Value<'_>) -> Option<&'v str> {
 }
 
 /// The sums of the weights up to and with each entry, where all are literal and the distribution can choose.
-fn sums(entries: &[Value<'_>]) -> Option<Vec<f64>> {
+fn sums(entries: &[Value<'_>]) -> Option<Vec<u32>> {
     let mut sum = 0_u64;
     let mut sums = Vec::new();
     for entry in entries {
@@ -377,11 +393,7 @@ fn sums(entries: &[Value<'_>]) -> Option<Vec<f64>> {
             return None;
         }
         sum = sum.saturating_add(weight);
-        if sum > 0 && !usable_total(sum) {
-            return None;
-        }
-        #[allow(clippy::cast_precision_loss, reason = "below 2^31")]
-        sums.push(sum as f64);
+        sums.push(if sum == 0 { 0 } else { usable_total(sum)? });
     }
-    usable_total(sum).then_some(sums)
+    usable_total(sum).map(|_| sums)
 }
