@@ -93,6 +93,10 @@ fn scalar() -> impl Strategy<Value = Json> {
     ]
 }
 
+fn version() -> impl Strategy<Value = String> {
+    "v?[0-2](\\.[0-2]{1,2}){0,3}(-a)?"
+}
+
 fn rule() -> impl Strategy<Value = Json> {
     let variable = select(&TEXTS[..]).prop_map(|name| json!({ "var": name }));
     // What is evaluated in one piece, and what is close to it.
@@ -101,10 +105,16 @@ fn rule() -> impl Strategy<Value = Json> {
             .prop_map(|(operator, name, with)| json!({ operator: [{ "var": name }, with] }));
     let listed = (select(&TEXTS[..]), prop::collection::vec(scalar(), 0..4))
         .prop_map(|(name, items)| json!({ "in": [{ "var": name }, items] }));
+    let versions = (
+        select(&["a", "b", "list.1", "1.0", "targetingKey"][..]),
+        select(&["=", "!=", "<", "<=", ">", ">=", "^", "~", "on"][..]),
+        prop_oneof![3 => version().prop_map(Json::from), 1 => scalar()],
+    )
+        .prop_map(|(name, operator, with)| json!({ "sem_ver": [{ "var": name }, operator, with] }));
     let split = prop::collection::vec((select(&["on", "off", "1"][..]), -1..60_i64), 0..4).prop_map(
         |shares| json!({ "fractional": shares.iter().map(|(name, weight)| json!([name, weight])).collect::<Vec<_>>() }),
     );
-    let leaf = prop_oneof![2 => scalar(), 2 => variable, 3 => plain, 1 => listed, 1 => split];
+    let leaf = prop_oneof![2 => scalar(), 2 => variable, 3 => plain, 1 => listed, 1 => versions, 1 => split];
     leaf.prop_recursive(5, 40, 4, |inner| {
         let operands = prop_oneof![
             6 => prop::collection::vec(inner.clone(), 0..5).prop_map(Json::from),
@@ -138,7 +148,8 @@ fn definitions() -> impl Strategy<Value = Json> {
 
 fn context() -> impl Strategy<Value = Json> {
     let list = prop::collection::vec(scalar(), 0..4).prop_map(Json::from);
-    (scalar(), any_json(), list, prop::option::of(scalar())).prop_map(|(a, b, list, key)| {
+    let a = prop_oneof![2 => scalar(), 1 => version().prop_map(Json::from)];
+    (a, any_json(), list, prop::option::of(scalar())).prop_map(|(a, b, list, key)| {
         let mut members = json!({ "a": a, "b": b, "list": list, "on": "on", "1": { "0": [a] } });
         if let Some(key) = key {
             members["targetingKey"] = key;
