@@ -3,12 +3,14 @@
 
 mod common;
 
+use std::net::SocketAddr;
+use std::sync::Barrier;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use common::{hosts, text};
-use jackstaff_testbed::deploy::{ApiDeployment, ApiHost, Host, KEEPER_KEY, Keeper, Key};
-use jackstaff_testbed::http_client::{Request, Response};
+use jackstaff_testbed::deploy::{ApiDeployment, ApiHost, Host, KEEPER_KEY, Keeper, Key, Served};
+use jackstaff_testbed::http_client::{Request, Response, send};
 use serde_json::{Value, json};
 
 /// Of those in front.
@@ -87,18 +89,22 @@ impl Place {
     }
 }
 
+/// Has the one at `keeper` keep the user data.
+fn in_front_of(keeper: SocketAddr) -> ApiDeployment {
+    ApiDeployment {
+        keeper: Some(Keeper::at(keeper)),
+        remote: json!({"cache_s": CACHE_S, "missing_cache_s": CACHE_S}),
+        ..deployment(KEY)
+    }
+}
+
 /// The keeper, and every host in front of it.
 fn places(keeper: Host) -> Vec<Place> {
     let host = ApiHost::start(keeper, &deployment(KEEPER_KEY)).unwrap();
     let address = host.address().unwrap();
     let mut places = vec![Place { name: format!("{}-keeps", keeper.name()), host, key: KEEPER_KEY }];
     for front in Host::ALL.into_iter().filter(|front| hosts::ready(*front)) {
-        let deployment = ApiDeployment {
-            keeper: Some(Keeper::at(address)),
-            remote: json!({"cache_s": CACHE_S, "missing_cache_s": CACHE_S}),
-            ..deployment(KEY)
-        };
-        let host = ApiHost::start(front, &deployment).unwrap();
+        let host = ApiHost::start(front, &in_front_of(address)).unwrap();
         places.push(Place { name: front.name().to_owned(), host, key: KEY });
     }
     places
@@ -154,4 +160,45 @@ fn kept_by_spin() {
 #[test]
 fn kept_by_fastly() {
     play(Host::Fastly);
+}
+
+#[test]
+fn a_hundred_at_once_through_all_of_them_and_none_is_lost() {
+    const WRITERS: usize = 100;
+    let keeper = ApiHost::start(Host::Spin, &deployment(KEEPER_KEY)).unwrap();
+    let keeper = keeper.address().map(|address| (address, keeper)).unwrap();
+    let fronts: Vec<(Host, Served)> = Host::ALL
+        .into_iter()
+        .filter(|front| hosts::ready(*front))
+        .map(|front| (front, Served::start(front, &in_front_of(keeper.0)).unwrap()))
+        .collect();
+    let together = Barrier::new(WRITERS);
+    let began = Instant::now();
+    let addresses: Vec<(&str, &str)> = fronts.iter().map(|(host, front)| (host.name(), front.base_url())).collect();
+    let (together, addresses) = (&together, &addresses);
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            scope.spawn(move || {
+                let (host, base) = addresses[writer % addresses.len()];
+                let base = base.strip_prefix("http://").unwrap();
+                let (authority, path) = base.split_at(base.find('/').unwrap_or(base.len()));
+                let body =
+                    json!({"customData": {format!("k{writer}"): writer}, "privateCustomData": {"secret": writer}});
+                let target = format!("{path}/v1/edgedb/ada");
+                let patch =
+                    Request::with_body("PATCH", &target, body.to_string().as_bytes()).header("authorization", KEY);
+                together.wait();
+                let response = send(authority.parse().unwrap(), &patch).unwrap();
+                assert_eq!(response.status, 200, "{host}: {}", text(&response));
+            });
+        }
+    });
+    let took = began.elapsed().as_millis();
+    let get = Request::get("/v1/edgedb/ada").header("authorization", KEEPER_KEY);
+    let user = send(keeper.0, &get).unwrap().json().unwrap();
+    let kept = (0..WRITERS).filter(|writer| user["customData"][format!("k{writer}")] == *writer).count();
+    let through: Vec<_> = addresses.iter().map(|(host, _)| host).collect();
+    println!("{kept} of {WRITERS} concurrent PATCHes through {through:?} to one user that Spin keeps, in {took} ms");
+    assert_eq!(kept, WRITERS);
+    assert!(!user.to_string().contains("secret"), "{user}");
 }
