@@ -18,6 +18,9 @@ use crate::refresh::digest;
 /// How often leaving something is tried. Each failure is the success of another worker, and there are fewer.
 const MAX_TRIES: u32 = 1_000;
 
+/// Milliseconds to the first batch, which has what earlier configurations left. Sooner, it would have hardly anything of its own.
+const FIRST_MS: i64 = 400;
+
 /// The events of one plugin configuration, in one worker.
 pub(crate) struct Events {
     config: EventsConfig,
@@ -34,10 +37,11 @@ pub(crate) struct Events {
 }
 
 impl Events {
-    pub(crate) fn new(config: EventsConfig, environment: String) -> Self {
+    pub(crate) fn new(config: EventsConfig, environment: String, platform: &EnvoyPlatform) -> Self {
         let exposures = Exposures::default();
         let left = format!("jackstaff:events:{:016x}:{environment}", digest(std::slice::from_ref(&config.collector)));
-        Self { config, environment, exposures, next: 0, sending: None, sent: 0, failed: 0, left }
+        let next = platform.now().0.saturating_add(FIRST_MS);
+        Self { config, environment, exposures, next, sending: None, sent: 0, failed: 0, left }
     }
 
     /// Adds what was counted.

@@ -69,7 +69,7 @@ impl Plugin {
             failures: 0,
         });
         let environment = config.environment.clone().unwrap_or_default();
-        let events = config.events.clone().map(|events| Events::new(events, environment));
+        let events = config.events.clone().map(|events| Events::new(events, environment, &platform));
         let chores = Chores { sources, metrics: config.metrics.then(Metrics::default), events };
         let api = FilterApi::new(&config, supply, platform.clone())?;
         let refuses = config.refresh.without == Without::Unavailable;
@@ -81,6 +81,10 @@ impl Plugin {
 /// decides on it, a change is live everywhere within a second of being seen.
 const TICK_MS: u32 = 400;
 
+/// The first look; the pauses then double. Where nothing is known of the sources yet, requests go without flags until all workers have the
+/// first answer.
+const FIRST_TICK_MS: u32 = 10;
+
 /// The root context.
 #[derive(Default)]
 pub(crate) struct Root {
@@ -88,6 +92,8 @@ pub(crate) struct Root {
     chores: Option<Chores>,
     /// Another configuration has taken its place, or Envoy stops.
     ends: bool,
+    /// Milliseconds to the next look.
+    tick_ms: u32,
 }
 
 impl Chores {
@@ -223,7 +229,8 @@ impl RootContext for Root {
                 if chores.any() {
                     // Asking waits for the first tick: this may only be a check of the configuration.
                     chores.begin(&plugin);
-                    host::tick_every(TICK_MS);
+                    self.tick_ms = FIRST_TICK_MS;
+                    host::tick_every(FIRST_TICK_MS);
                 }
                 for notice in notices {
                     host::log(LogLevel::Warn, &format!("jackstaff: {notice}"));
@@ -246,6 +253,10 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
+        if self.tick_ms < TICK_MS {
+            self.tick_ms = self.tick_ms.saturating_mul(2).min(TICK_MS);
+            host::tick_every(self.tick_ms);
+        }
         self.go_on();
     }
 

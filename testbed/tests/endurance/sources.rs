@@ -209,3 +209,43 @@ fn changes_by_lds_leave_the_ruleset_alone() {
         WORKERS.into_iter().for_each(|workers| run(By::Lds, workers));
     }
 }
+
+/// Where the sources change, be it only their key, nothing is known of them yet. Both rulesets are the same, so what lacks flags came between.
+#[test]
+fn other_sources_are_asked_at_once() {
+    if !ready(Host::Envoy) {
+        return;
+    }
+    /// Less than once around for the workers' timers.
+    const GAP: Duration = Duration::from_millis(350);
+    for by in By::ALL {
+        let state = Rulesets(Arc::new(Mutex::new((Source::Works, 1))), Arc::default());
+        let serving = state.clone();
+        let rulesets = Upstream::start_with(0, move |_| Some(serving.reply())).unwrap();
+        let upstream = Upstream::start(0).unwrap();
+        let keyed = |generation: u64| {
+            let mut config = config(generation);
+            config["sources"][0]["authorization"] = json!(format!("key-{generation}"));
+            config
+        };
+        let changing = Changing::start(by, 4, upstream.address(), &[("rulesets", rulesets.address())], &keyed(0));
+        let has_flags = |seen: &Seen| !seen.header_all("x-flags").is_empty();
+        until(&changing, "the first ruleset", has_flags);
+        let mut longest = Duration::ZERO;
+        for generation in 1..=3 {
+            changing.change(&keyed(generation));
+            let (mut without, begun) = (None, Instant::now());
+            while begun.elapsed() < Duration::from_secs(2) {
+                let response = send(changing.address(), &Request::get("/")).unwrap();
+                assert_eq!(response.status, 200);
+                if !has_flags(&Seen::from_json(&response.body).unwrap()) {
+                    longest = longest.max(without.get_or_insert_with(Instant::now).elapsed());
+                }
+                thread::sleep(Duration::from_millis(1));
+            }
+            until(&changing, "the next configuration", |seen| !seen.header_all(&header(generation)).is_empty());
+        }
+        println!("{by:?}: requests came without flags for {longest:?} after the sources had changed");
+        assert!(longest < GAP, "{longest:?}");
+    }
+}
