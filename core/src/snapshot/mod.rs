@@ -136,25 +136,25 @@ pub(crate) fn digest(bytes: &[u8]) -> u64 {
     siphasher::sip::SipHasher13::new().hash(bytes)
 }
 
-/// A ruleset together with the bytes it reads in place: cheap to clone, to keep and to hand to requests.
+/// A ruleset together with the bytes it reads in place: cheap to clone, to keep and to hand to requests. The bytes stay where they are.
 #[derive(Clone)]
-pub struct SharedRuleset(yoke::Yoke<Ruleset<'static>, std::sync::Arc<[u8]>>);
+pub struct SharedRuleset(yoke::Yoke<Ruleset<'static>, std::sync::Arc<Vec<u8>>>);
 
 impl SharedRuleset {
     /// Takes bytes that arrived from elsewhere: checks all of them once, then opens them.
     ///
     /// # Errors
     /// As [`Ruleset::verify`].
-    pub fn verify(bytes: impl Into<std::sync::Arc<[u8]>>) -> Result<Self, OpenError> {
-        yoke::Yoke::try_attach_to_cart(bytes.into(), |bytes| Ruleset::verify(bytes)).map(Self)
+    pub fn verify(bytes: Vec<u8>) -> Result<Self, OpenError> {
+        yoke::Yoke::try_attach_to_cart(bytes.into(), |bytes: &Vec<u8>| Ruleset::verify(bytes)).map(Self)
     }
 
     /// Takes bytes from a store that keeps them safe: looks at lengths only.
     ///
     /// # Errors
     /// As [`Ruleset::open`].
-    pub fn open(bytes: impl Into<std::sync::Arc<[u8]>>) -> Result<Self, OpenError> {
-        yoke::Yoke::try_attach_to_cart(bytes.into(), |bytes| Ruleset::open(bytes)).map(Self)
+    pub fn open(bytes: Vec<u8>) -> Result<Self, OpenError> {
+        yoke::Yoke::try_attach_to_cart(bytes.into(), |bytes: &Vec<u8>| Ruleset::open(bytes)).map(Self)
     }
 
     /// The ruleset.

@@ -13,11 +13,12 @@ use crate::store_key;
 
 /// What is kept about `environment`, where it can be read.
 pub(super) async fn read(platform: &impl Platform, environment: &str) -> Option<Current> {
-    let bytes = platform.kv_get(&store_key::kept_ruleset(environment)).await.ok()??;
+    let mut bytes = platform.kv_get(&store_key::kept_ruleset(environment)).await.ok()??;
     let end = Shared::end(&bytes)?;
-    let (head, rest) = bytes.split_at_checked(end)?;
-    let shared = Shared::parse(head)?;
-    let ruleset = SharedRuleset::open(rest.get(1..)?.to_vec()).ok()?;
+    let shared = Shared::parse(bytes.get(..end)?)?;
+    // Within the memory that it has, which a fresh instance would have to ask for again.
+    bytes.drain(..end.saturating_add(1).min(bytes.len()));
+    let ruleset = SharedRuleset::open(bytes).ok()?;
     Some(Current {
         ruleset: Arc::new(ruleset),
         fingerprint: shared.fingerprint,

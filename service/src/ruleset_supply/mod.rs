@@ -91,7 +91,7 @@ struct State {
 #[derive(Clone, Debug)]
 struct Current {
     ruleset: Arc<SharedRuleset>,
-    /// Of the bytes in the store, or from the server.
+    /// Of the bytes in the store, or from the server. Zero where it is a snapshot of the store: that can be compared itself.
     fingerprint: u64,
     /// What the server said of them.
     validators: Option<Validators>,
