@@ -188,7 +188,7 @@ impl<'a> Context<'a> {
     }
 
     /// The attribute `name` of whichever scope has it: for targeting rules, which know no scopes. The narrowest scope comes first.
-    #[inline]
+    #[inline(never)]
     pub(crate) fn find_any(&self, hash: u32, name: &[u8]) -> Option<&Value<'a>> {
         if self.shared {
             return self.narrowest(hash, name);

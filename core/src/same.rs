@@ -1,8 +1,9 @@
 //! Whether short texts are the same: keys, attribute names, values.
 
 /// As `a == b`, without a call: names and values are so short that calling the system's `memcmp` takes longer than comparing them, and in
-/// WebAssembly that compares byte by byte.
-#[inline]
+/// WebAssembly that compares byte by byte. The modules hold it once.
+#[cfg_attr(target_family = "wasm", inline(never))]
+#[cfg_attr(not(target_family = "wasm"), inline)]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     if a.len() != b.len() {
         return false;

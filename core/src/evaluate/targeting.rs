@@ -54,7 +54,6 @@ impl<'r> Session<'r, '_> {
     }
 
     /// The variant that is called `name`.
-    #[inline(always)]
     fn named(&mut self, variants: Range, name: &[u8]) -> Result<Option<(u32, Reason)>, FaultKind> {
         // Every name may be as long.
         let steps = text_steps(u32::try_from(name.len()).unwrap_or(u32::MAX)).saturating_add(1);

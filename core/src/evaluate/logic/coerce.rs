@@ -1,6 +1,7 @@
 //! JSON values as number and text, and comparing them, in the way of JSONLogic. Where engines differ: docs/decisions/0002.
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 use super::Operator;
 use super::got::{Got, Scalar, readable};
@@ -97,10 +98,7 @@ pub(super) fn compare_texts(operator: Operator, a: &[u8], b: &[u8]) -> bool {
         O::NotEqual | O::StrictNotEqual => !same(a, b),
         O::StartsWith => a.get(..b.len()).is_some_and(|start| same(start, b)),
         O::EndsWith => a.len().checked_sub(b.len()).and_then(|at| a.get(at..)).is_some_and(|end| same(end, b)),
-        O::Greater => a > b,
-        O::GreaterOrEqual => a >= b,
-        O::Less => a < b,
-        _ => a <= b,
+        _ => ordered(operator, Some(a.cmp(b))),
     }
 }
 
@@ -112,10 +110,18 @@ pub(super) fn compare_numbers(operator: Operator, a: f64, b: f64) -> Option<bool
         O::Equal | O::StrictEqual => a == b,
         O::NotEqual | O::StrictNotEqual => a != b,
         O::StartsWith | O::EndsWith => return None,
-        O::Greater => a > b,
-        O::GreaterOrEqual => a >= b,
-        O::Less => a < b,
-        _ => a <= b,
+        _ => ordered(operator, a.partial_cmp(&b)),
+    })
+}
+
+/// Whether `operator` holds of two values in this order; of none, where one is no number, nothing does.
+fn ordered(operator: Operator, order: Option<Ordering>) -> bool {
+    use Operator as O;
+    order.is_some_and(|order| match operator {
+        O::Greater => order.is_gt(),
+        O::GreaterOrEqual => order.is_ge(),
+        O::Less => order.is_lt(),
+        _ => order.is_le(),
     })
 }
 
