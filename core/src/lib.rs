@@ -53,4 +53,4 @@ pub use snapshot::{
 pub use sort::sort;
 pub use source::{CompileOptions, Compiled, compile};
 pub use timestamp::Timestamp;
-pub use value::{Value, write_json_string};
+pub use value::{Value, write_json_string, write_json_text};

@@ -111,6 +111,12 @@ pub fn number_text(number: f64, buffer: &mut ryu_js::Buffer) -> &str {
 pub fn write_json_string(text: &str, out: &mut String) {
     out.reserve(text.len().saturating_add(2));
     out.push('"');
+    write_json_text(text, out);
+    out.push('"');
+}
+
+/// Appends `text` as it stands between the quotes of a JSON string literal.
+pub fn write_json_text(text: &str, out: &mut String) {
     let mut rest = text;
     // The byte found is ASCII: the cuts lie on character boundaries.
     while let Some((plain, byte, after)) = escape_position(rest.as_bytes())
@@ -131,7 +137,6 @@ pub fn write_json_string(text: &str, out: &mut String) {
         rest = after;
     }
     out.push_str(rest);
-    out.push('"');
 }
 
 /// Where the first byte is that JSON wants escaped.
@@ -139,14 +144,12 @@ fn escape_position(bytes: &[u8]) -> Option<usize> {
     let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
     // Eight bytes are tested as one number: nearly all text needs no escape, and WebAssembly has no vector instructions to rely on.
     let (eights, rest) = bytes.as_chunks::<8>();
-    let mut start = 0_usize;
-    for eight in eights {
-        if any_special(u64::from_le_bytes(*eight)) {
-            return eight.iter().position(|&byte| special(byte)).map(|at| start.saturating_add(at));
-        }
-        start = start.saturating_add(eight.len());
-    }
-    rest.iter().position(|&byte| special(byte)).map(|at| start.saturating_add(at))
+    // The last eight overlap with those before them, which is cheaper than testing the rest one by one.
+    let plain = match bytes.last_chunk::<8>() {
+        Some(last) => !eights.iter().chain([last]).any(|eight| any_special(u64::from_le_bytes(*eight))),
+        None => !rest.iter().any(|&byte| special(byte)),
+    };
+    if plain { None } else { bytes.iter().position(|&byte| special(byte)) }
 }
 
 /// Whether one of eight bytes is a control character, `"` or `\`. A byte is below `n`, up to 128, where subtracting `n` borrows into its highest

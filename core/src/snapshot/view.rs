@@ -202,6 +202,12 @@ impl<'a> Ruleset<'a> {
         })
     }
 
+    /// The id of the decision at `index`, for who needs no more of it.
+    #[must_use]
+    pub fn decision_id(&self, index: u32) -> Option<&str> {
+        row(&self.tables.decisions, index).map(|record| self.text(record.id))
+    }
+
     /// The rule at `index`.
     #[must_use]
     pub fn rule(&self, index: u32) -> Option<RuleView<'_>> {

@@ -82,11 +82,11 @@ pub fn variable<'r>(
     };
     let mut session = ruleset.session(context, now).with_overrides(overrides);
     let write = |choice: &Choice, details: &Details| {
-        let decision = ruleset.decision(choice.decision)?;
+        let feature = ruleset.decision_id(choice.decision)?;
         let (_, value) = ruleset.assignments(choice.variant).filter(|(of, _)| *of == flag).last()?;
         Some(eval(ruleset, choice, details).and_then(|eval| {
             let mut json = Json::default();
-            write_variable(ruleset.dialect(), &view, &decision, &value, &eval, &mut json);
+            write_variable(ruleset.dialect(), &view, feature, &value, &eval, &mut json);
             json.finish()
         }))
     };
@@ -182,8 +182,9 @@ impl Bucketed<'_> {
             let mut members = Members::begin(out);
             members.next("project").raw(object_or_empty(self.ruleset.project_json()));
             members.next("environment").raw(object_or_empty(self.ruleset.environment_json()));
-            self.write_features(members.next("features"));
-            self.write_variation_map(members.next("featureVariationMap"));
+            let features = self.features();
+            write_features(&features, members.next("features"));
+            write_variation_map(&features, members.next("featureVariationMap"));
             members.next("variableVariationMap").raw("{}");
             self.write_variables(members.next("variables"));
             members.end();
@@ -195,7 +196,7 @@ impl Bucketed<'_> {
     /// # Errors
     /// Above [`MAX_ANSWER_BYTES`].
     pub fn features_json(&self) -> Result<String, TooLarge> {
-        self.write(|out| self.write_features(out))
+        self.write(|out| write_features(&self.features(), out))
     }
 
     /// The map of variables by key. Where several features set one, the last of them wins; the place is that of the first.
@@ -217,7 +218,7 @@ impl Bucketed<'_> {
     }
 
     /// The features in the order of the answer: what was chosen by hand stands in the place of what was decided.
-    fn features(&self) -> impl Iterator<Item = (DecisionView<'_>, VariantView<'_>, &str)> {
+    fn features(&self) -> Vec<Feature<'_>> {
         let mut features: Vec<&Chosen> = self.decided.iter().collect();
         for chosen in &self.by_hand {
             match features.iter_mut().find(|other| other.choice.decision == chosen.choice.decision) {
@@ -225,44 +226,12 @@ impl Bucketed<'_> {
                 None => features.push(chosen),
             }
         }
-        features.into_iter().filter_map(|chosen| {
-            let decision = self.ruleset.decision(chosen.choice.decision)?;
-            Some((decision, self.ruleset.variant(chosen.choice.variant)?, chosen.eval.as_str()))
-        })
-    }
-
-    fn write_features(&self, out: &mut Json) {
-        let mut members = Members::begin(out);
-        for (decision, variant, eval) in self.features() {
-            let out = members.next(decision.key);
-            for (name, text) in [
-                ("{\"_id\":", decision.id),
-                (",\"key\":", decision.key),
-                (",\"type\":", if decision.kind.is_empty() { flagd::PLAIN_FEATURE } else { decision.kind }),
-                (",\"_variation\":", variant.id),
-                (",\"variationName\":", variant.name),
-                (",\"variationKey\":", variant.key),
-            ] {
-                out.raw(name);
-                out.string(text);
-            }
-            if !decision.settings.is_empty() {
-                out.raw(",\"settings\":");
-                out.raw(decision.settings);
-            }
-            out.raw(",\"eval\":");
-            out.raw(eval);
-            out.raw("}");
+        let mut written = Vec::with_capacity(features.len());
+        for Chosen { choice, eval } in features {
+            let views = self.ruleset.decision(choice.decision).zip(self.ruleset.variant(choice.variant));
+            written.extend(views.map(|(decision, variant)| Feature { decision, variant, eval }));
         }
-        members.end();
-    }
-
-    fn write_variation_map(&self, out: &mut Json) {
-        let mut members = Members::begin(out);
-        for (decision, variant, _) in self.features() {
-            members.next(decision.id).string(variant.id);
-        }
-        members.end();
+        written
     }
 
     fn write_variables(&self, out: &mut Json) {
@@ -280,13 +249,58 @@ impl Bucketed<'_> {
         let mut members = Members::begin(out);
         for flag in order {
             if let (Some(Some((chosen, value))), Some(view)) = (set.get(flag.place()), self.ruleset.flag(flag))
-                && let Some(decision) = self.ruleset.decision(chosen.choice.decision)
+                && let Some(feature) = self.ruleset.decision_id(chosen.choice.decision)
             {
-                write_variable(self.ruleset.dialect(), &view, &decision, value, &chosen.eval, members.next(view.key));
+                write_variable(self.ruleset.dialect(), &view, feature, value, &chosen.eval, members.next(view.key));
             }
         }
         members.end();
     }
+}
+
+/// A feature of the answer.
+struct Feature<'b> {
+    decision: DecisionView<'b>,
+    variant: VariantView<'b>,
+    eval: &'b str,
+}
+
+fn write_features(features: &[Feature<'_>], out: &mut Json) {
+    let mut members = Members::begin(out);
+    for Feature { decision, variant, eval } in features {
+        let out = members.next(decision.key);
+        for (name, text) in [
+            ("{\"_id\":\"", decision.id),
+            ("\",\"key\":\"", decision.key),
+            ("\",\"type\":\"", if decision.kind.is_empty() { flagd::PLAIN_FEATURE } else { decision.kind }),
+            ("\",\"_variation\":\"", variant.id),
+            ("\",\"variationName\":\"", variant.name),
+            ("\",\"variationKey\":\"", variant.key),
+        ] {
+            out.raw(name);
+            out.text(text);
+        }
+        out.raw("\"");
+        if !decision.settings.is_empty() {
+            out.raw(",\"settings\":");
+            out.raw(decision.settings);
+        }
+        out.raw(",\"eval\":");
+        out.raw(eval);
+        out.raw("}");
+    }
+    members.end();
+}
+
+fn write_variation_map(features: &[Feature<'_>], out: &mut Json) {
+    let mut members = Members::begin(out);
+    for Feature { decision, variant, .. } in features {
+        let out = members.next(decision.id);
+        out.raw("\"");
+        out.text(variant.id);
+        out.raw("\"");
+    }
+    members.end();
 }
 
 /// The `eval` object of a choice, whose decision `details` watched last.
@@ -301,13 +315,13 @@ fn eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details) -> Result<Str
     let mut out = Json::with_capacity(details.len().saturating_add(BYTES_PER_EVAL));
     out.raw("{\"reason\":\"");
     out.raw(reason);
-    out.raw("\",\"details\":");
-    out.string(details);
+    out.raw("\",\"details\":\"");
+    out.text(details);
     if let Some(rule) = choice.rule.and_then(|rule| ruleset.rule(rule)) {
-        out.raw(",\"target_id\":");
-        out.string(rule.id);
+        out.raw("\",\"target_id\":\"");
+        out.text(rule.id);
     }
-    out.raw("}");
+    out.raw("\"}");
     out.finish()
 }
 

@@ -1,6 +1,6 @@
 //! Answers as JSON, within a bound.
 
-use jackstaff_core::{DecisionView, Dialect, FlagValue, FlagView, ValueKind, write_json_string};
+use jackstaff_core::{Dialect, FlagValue, FlagView, ValueKind, write_json_text};
 
 use super::flagd;
 use crate::api::reply::{MAX_ANSWER_BYTES, TooLarge};
@@ -25,10 +25,10 @@ impl Json {
         }
     }
 
-    /// Appends a string.
-    pub(super) fn string(&mut self, text: &str) {
+    /// Appends a string, whose quotes stand in what is appended before and behind it.
+    pub(super) fn text(&mut self, text: &str) {
         if self.takes(text.len()) {
-            write_json_string(text, &mut self.text);
+            write_json_text(text, &mut self.text);
         }
     }
 
@@ -52,25 +52,26 @@ impl Json {
     }
 }
 
-/// Appends one variable.
+/// Appends one variable, which the feature with the id `feature` sets.
 pub(super) fn write_variable(
     dialect: Dialect,
     flag: &FlagView<'_>,
-    decision: &DecisionView<'_>,
+    feature: &str,
     value: &FlagValue<'_>,
     eval: &str,
     out: &mut Json,
 ) {
-    out.raw("{\"_id\":");
-    out.string(flag.id);
-    out.raw(",\"type\":\"");
+    out.raw("{\"_id\":\"");
+    out.text(flag.id);
+    out.raw("\",\"type\":\"");
     out.raw(type_name(flagd::kind(dialect, flag.kind, value)));
-    out.raw("\",\"key\":");
-    out.string(flag.key);
+    out.raw("\",\"key\":\"");
+    out.text(flag.key);
+    out.raw("\"");
     out.raw(flag.extra);
-    out.raw(",\"_feature\":");
-    out.string(decision.id);
-    out.raw(",\"value\":");
+    out.raw(",\"_feature\":\"");
+    out.text(feature);
+    out.raw("\",\"value\":");
     out.value(value);
     out.raw(",\"eval\":");
     out.raw(eval);
@@ -100,11 +101,9 @@ impl<'o> Members<'o> {
 
     /// Where the value of `name` goes.
     pub(super) fn next(&mut self, name: &str) -> &mut Json {
-        if !std::mem::take(&mut self.first) {
-            self.out.raw(",");
-        }
-        self.out.string(name);
-        self.out.raw(":");
+        self.out.raw(if std::mem::take(&mut self.first) { "\"" } else { ",\"" });
+        self.out.text(name);
+        self.out.raw("\":");
         self.out
     }
 
