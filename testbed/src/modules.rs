@@ -17,6 +17,8 @@ pub const OVERRIDE: &str = "JACKSTAFF_MODULES";
 
 /// The cargo profile of the modules, in the workspace's manifest.
 const PROFILE: &str = "module";
+/// That of modules whose budget leaves room for speed.
+const FAST_PROFILE: &str = "fast-module";
 /// That of modules with a fault built in. Its own, so that they never take the place of the delivered ones.
 const FAULTY_PROFILE: &str = "faulty-module";
 
@@ -100,6 +102,7 @@ impl Module {
     const fn build_as(self) -> (&'static str, &'static [&'static str]) {
         match self {
             Self::FaultyFilter => (FAULTY_PROFILE, &["--features", "trap"]),
+            Self::Fastly | Self::ProbeFastly | Self::ProbeCore => (FAST_PROFILE, &[]),
             _ => (PROFILE, &[]),
         }
     }
