@@ -3,6 +3,8 @@
 mod flagd;
 mod write;
 
+use std::ops::Range;
+
 use jackstaff_core::sort;
 use jackstaff_core::source::devcycle::{Details, fault_message};
 use jackstaff_core::{
@@ -16,8 +18,8 @@ use write::{Json, Members, write_variable};
 /// What a feature and its variables take in an answer, about: growing step by step copies what is written again and again.
 const BYTES_PER_FEATURE: usize = 768;
 
-/// What an `eval` object takes beside its details, about.
-const BYTES_PER_EVAL: usize = 96;
+/// What an `eval` object takes, about.
+const BYTES_PER_EVAL: usize = 128;
 
 /// A feature that could not be decided. It breaks only itself.
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +51,8 @@ pub struct Single<'r> {
 #[derive(Debug)]
 pub struct Bucketed<'r> {
     ruleset: &'r Ruleset<'r>,
+    /// All `eval` objects, one behind the other.
+    evals: String,
     /// What was decided, in the order of the ruleset.
     decided: Vec<Chosen>,
     /// What was chosen by hand, in the order given.
@@ -63,8 +67,8 @@ pub struct Bucketed<'r> {
 #[derive(Debug)]
 struct Chosen {
     choice: Choice,
-    /// The feature's `eval` object, which its variables repeat.
-    eval: String,
+    /// Where in [`Bucketed::evals`] the feature's `eval` object is, which its variables repeat.
+    eval: Range<usize>,
 }
 
 /// Decides the variable `key` as [`bucketed`] would, looking at no more features than it takes.
@@ -84,7 +88,9 @@ pub fn variable<'r>(
     let write = |choice: &Choice, details: &Details| {
         let feature = ruleset.decision_id(choice.decision)?;
         let (_, value) = ruleset.assignments(choice.variant).filter(|(of, _)| *of == flag).last()?;
-        Some(eval(ruleset, choice, details).and_then(|eval| {
+        let mut eval = Json::with_capacity(BYTES_PER_EVAL);
+        write_eval(ruleset, choice, details, &mut eval);
+        Some(eval.finish().and_then(|eval| {
             let mut json = Json::default();
             write_variable(ruleset.dialect(), &view, feature, &value, &eval, &mut json);
             json.finish()
@@ -135,11 +141,11 @@ pub fn bucketed<'r>(
     let mut session = ruleset.session(context, now).with_overrides(overrides);
     let mut details = Details::default();
     let (mut decided, mut by_hand, mut faults) = (Vec::new(), Vec::new(), Vec::new());
-    let mut room = MAX_ANSWER_BYTES;
+    let mut evals = Json::with_capacity((ruleset.decision_count() as usize).saturating_mul(BYTES_PER_EVAL));
     let mut chosen = |choice: Choice, details: &Details| {
-        let eval = eval(ruleset, &choice, details).ok()?;
-        room = room.checked_sub(eval.len())?;
-        Some(Chosen { choice, eval })
+        let start = evals.len();
+        write_eval(ruleset, &choice, details, &mut evals);
+        evals.fits().then(|| Chosen { choice, eval: start..evals.len() })
     };
     let mut too_large = false;
     for index in 0..ruleset.decision_count() {
@@ -163,7 +169,8 @@ pub fn bucketed<'r>(
         }
     }
     in_order(&mut faults);
-    Bucketed { ruleset, decided, by_hand, faults, too_large }
+    let (evals, too_large) = evals.finish().map_or((String::new(), true), |evals| (evals, too_large));
+    Bucketed { ruleset, evals, decided, by_hand, faults, too_large }
 }
 
 impl Bucketed<'_> {
@@ -228,6 +235,7 @@ impl Bucketed<'_> {
         }
         let mut written = Vec::with_capacity(features.len());
         for Chosen { choice, eval } in features {
+            let eval = self.evals.get(eval.clone()).unwrap_or_default();
             let views = self.ruleset.decision(choice.decision).zip(self.ruleset.variant(choice.variant));
             written.extend(views.map(|(decision, variant)| Feature { decision, variant, eval }));
         }
@@ -251,7 +259,8 @@ impl Bucketed<'_> {
             if let (Some(Some((chosen, value))), Some(view)) = (set.get(flag.place()), self.ruleset.flag(flag))
                 && let Some(feature) = self.ruleset.decision_id(chosen.choice.decision)
             {
-                write_variable(self.ruleset.dialect(), &view, feature, value, &chosen.eval, members.next(view.key));
+                let eval = self.evals.get(chosen.eval.clone()).unwrap_or_default();
+                write_variable(self.ruleset.dialect(), &view, feature, value, eval, members.next(view.key));
             }
         }
         members.end();
@@ -303,8 +312,8 @@ fn write_variation_map(features: &[Feature<'_>], out: &mut Json) {
     members.end();
 }
 
-/// The `eval` object of a choice, whose decision `details` watched last.
-fn eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details) -> Result<String, TooLarge> {
+/// Appends the `eval` object of a choice, whose decision `details` watched last.
+fn write_eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details, out: &mut Json) {
     let (reason, text);
     let (reason, details) = if ruleset.dialect() == Dialect::Flagd && choice.reason != Reason::Override {
         flagd::reason(choice.reason)
@@ -312,7 +321,6 @@ fn eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details) -> Result<Str
         (reason, text) = (choice.reason.as_str(), details.text(ruleset, choice));
         (reason, text.as_str())
     };
-    let mut out = Json::with_capacity(details.len().saturating_add(BYTES_PER_EVAL));
     out.raw("{\"reason\":\"");
     out.raw(reason);
     out.raw("\",\"details\":\"");
@@ -322,7 +330,6 @@ fn eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details) -> Result<Str
         out.text(rule.id);
     }
     out.raw("\"}");
-    out.finish()
 }
 
 /// A snapshot that is damaged there has no text at all.

@@ -47,6 +47,16 @@ impl Json {
         !self.too_large
     }
 
+    /// How long it is so far.
+    pub(super) fn len(&self) -> usize {
+        self.text.len()
+    }
+
+    /// Whether everything that was appended fits.
+    pub(super) fn fits(&self) -> bool {
+        !self.too_large
+    }
+
     pub(super) fn finish(self) -> Result<String, TooLarge> {
         if self.too_large { Err(TooLarge) } else { Ok(self.text) }
     }
