@@ -278,17 +278,18 @@ fn write_features(features: &[Feature<'_>], out: &mut Json) {
     let mut members = Members::begin(out);
     for Feature { decision, variant, eval } in features {
         let out = members.next(decision.key);
-        for (name, text) in [
-            ("{\"_id\":\"", decision.id),
-            ("\",\"key\":\"", decision.key),
-            ("\",\"type\":\"", if decision.kind.is_empty() { flagd::PLAIN_FEATURE } else { decision.kind }),
-            ("\",\"_variation\":\"", variant.id),
-            ("\",\"variationName\":\"", variant.name),
-            ("\",\"variationKey\":\"", variant.key),
-        ] {
-            out.raw(name);
-            out.text(text);
-        }
+        out.raw("{\"_id\":\"");
+        out.text(decision.id);
+        out.raw("\",\"key\":\"");
+        out.text(decision.key);
+        out.raw("\",\"type\":\"");
+        out.text(if decision.kind.is_empty() { flagd::PLAIN_FEATURE } else { decision.kind });
+        out.raw("\",\"_variation\":\"");
+        out.text(variant.id);
+        out.raw("\",\"variationName\":\"");
+        out.text(variant.name);
+        out.raw("\",\"variationKey\":\"");
+        out.text(variant.key);
         out.raw("\"");
         if !decision.settings.is_empty() {
             out.raw(",\"settings\":");
