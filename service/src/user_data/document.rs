@@ -40,7 +40,7 @@ pub enum TooLarge {
     Bytes(usize),
     /// More than [`MAX_STORED_ATTRIBUTES`]; how many it would have.
     Attributes(usize),
-    /// The patch has more than [`MAX_NAMES`](super::merge::MAX_NAMES); how many it has.
+    /// The patch has more names than a document has room for (4,096); how many it has.
     Names(usize),
 }
 
