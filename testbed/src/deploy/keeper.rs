@@ -27,7 +27,7 @@ const SLOW: Duration = Duration::from_millis(1_500);
 pub enum KeeperState {
     /// As it should.
     Works,
-    /// Every answer takes [`SLOW`].
+    /// Every answer comes later than a case lets a decision wait.
     Slow,
     /// Every answer is a 500.
     Fails,
