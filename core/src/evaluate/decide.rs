@@ -1,8 +1,8 @@
 //! From a flag to its decision.
 
 use super::by_hand::ByHand;
-use super::condition::Conditions;
 use super::decision::{Choice, Decision, Fault, FaultKind, Reason};
+use super::hold::Conditions;
 use super::rollout::bounded;
 use super::visitor::{NoVisitor, Visitor};
 use super::{MAX_STEPS, Timestamp, str_steps, text_steps};

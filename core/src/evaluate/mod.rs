@@ -5,6 +5,7 @@ mod compare;
 mod condition;
 mod decide;
 mod decision;
+mod hold;
 mod logic;
 mod rollout;
 mod targeting;
