@@ -1,7 +1,7 @@
 //! Attributes of the user from headers and Envoy's properties, by an explicit list.
 
 use jackstaff_core::source::document;
-use jackstaff_core::{Context, Scope, Value};
+use jackstaff_core::{Context, Scope, Value, parse_number};
 use serde::Deserialize;
 
 use super::{Headers, Surroundings, check_property, first};
@@ -97,7 +97,9 @@ impl Attribute {
         let text = std::str::from_utf8(value.trim_ascii()).ok()?;
         match self.kind {
             AttributeType::String => Some(Value::String(text.into())),
-            AttributeType::Number => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Number),
+            AttributeType::Number => {
+                parse_number(text.as_bytes()).filter(|number| number.is_finite()).map(Value::Number)
+            }
             AttributeType::Boolean => text.parse().ok().map(Value::Bool),
             AttributeType::Json => document(text.as_bytes()).ok(),
         }
