@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::value::write_json_string;
+
 /// How bad a defect is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
@@ -39,6 +41,14 @@ impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}: {} ({})", self.severity.as_str(), self.path, self.message, self.remedy)
     }
+}
+
+/// The path of the member `name` of what is at `path`.
+pub(crate) fn member_path(path: &str, name: &str) -> String {
+    let mut path = format!("{path}[");
+    write_json_string(name, &mut path);
+    path.push(']');
+    path
 }
 
 /// Diagnostics as they are found.

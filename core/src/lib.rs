@@ -31,6 +31,7 @@ mod context;
 mod diagnostic;
 mod evaluate;
 mod hash;
+mod names;
 mod number;
 mod same;
 mod snapshot;

@@ -6,6 +6,9 @@ use std::fmt::{self, Write as _};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
 
+use crate::names::Names;
+use crate::snapshot::index;
+
 /// A JSON value. Text borrows from the document it was read from where that held no escapes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value<'a> {
@@ -262,13 +265,13 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
 /// Drops repeated names: the first place, the last value.
 pub(crate) fn last_value_of_each<'a>(members: Vec<(Cow<'a, str>, Value<'a>)>) -> Vec<(Cow<'a, str>, Value<'a>)> {
-    let mut place = std::collections::HashMap::with_capacity(members.len());
+    let mut places = Names::default();
     let mut kept: Vec<(Cow<'a, str>, Value<'a>)> = Vec::with_capacity(members.len());
     for (name, value) in members {
-        match place.get(&name).and_then(|&at: &usize| kept.get_mut(at)) {
+        match places.get(&name).and_then(|at| kept.get_mut(at as usize)) {
             Some((_, earlier)) => *earlier = value,
             None => {
-                place.insert(name.clone(), kept.len());
+                places.insert(name.clone(), index(&kept));
                 kept.push((name, value));
             }
         }

@@ -1,6 +1,6 @@
 //! Writing a snapshot: tables that grow, text that is stored once.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
 use zerovec::ZeroVec;
 use zerovec::ule::AsULE;
@@ -12,6 +12,7 @@ use super::layout::{
 use super::view::MAX_PROBES;
 use super::{LiteralKind, digest};
 use crate::hash::murmur3;
+use crate::names::Names;
 use crate::value::Value;
 
 /// A snapshot in the making.
@@ -19,7 +20,8 @@ use crate::value::Value;
 pub(crate) struct Builder {
     pub meta: Meta,
     text: Vec<u8>,
-    interned: HashMap<Box<str>, Text>,
+    /// Where each text begins.
+    interned: Names<'static>,
     pub flags: Vec<Flag>,
     pub setters: Vec<u32>,
     pub decisions: Vec<Decision>,
@@ -51,13 +53,14 @@ pub(crate) fn since<T>(table: &[T], start: u32) -> Range {
 impl Builder {
     /// Stores `text`, once however often it is asked for.
     pub fn text(&mut self, text: &str) -> Text {
-        if let Some(&known) = self.interned.get(text) {
-            return known;
+        let len = u32::try_from(text.len()).unwrap_or(0);
+        if let Some(start) = self.interned.get(text) {
+            return Text { start, len };
         }
-        let at = Text { start: index(&self.text), len: u32::try_from(text.len()).unwrap_or(0) };
+        let start = index(&self.text);
         self.text.extend_from_slice(text.as_bytes());
-        self.interned.insert(text.into(), at);
-        at
+        self.interned.insert(Cow::Owned(text.to_owned()), start);
+        Text { start, len }
     }
 
     /// A literal for a JSON value.

@@ -1,12 +1,13 @@
 //! Audience filters as conditions.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 
 use super::wire::{Audience, Part, member};
 use super::{Lowering, wire};
 use crate::context::attribute_hash;
+use crate::diagnostic::member_path;
 use crate::evaluate::{Comparator, MAX_DEPTH, Test, clean_version, version_parts};
+use crate::names::Names;
 use crate::snapshot::layout::{Condition, Literal, NONE, Range, Text};
 use crate::snapshot::{LiteralKind, ValueKind, index, since};
 use crate::sort;
@@ -114,7 +115,7 @@ impl<'d> Lowering<'_, 'd> {
         };
         let start = index(&self.builder.segments);
         for (i, id) in ids.into_iter().flatten().enumerate() {
-            let root = id.as_str().and_then(|id| self.audiences.get(id).copied());
+            let root = id.as_str().and_then(|id| self.audiences.get(id));
             if root.is_none() {
                 let message = format!("there is no audience {}: nobody matches", id.to_json());
                 self.diagnostics.warning(
@@ -303,25 +304,29 @@ impl<'d> Lowering<'_, 'd> {
 
     /// Audiences that refer to themselves recurse in the reference until its stack ends; here the depth limit ends it.
     pub(super) fn report_cycles(&mut self, audiences: &[(Cow<'d, str>, Part<'d, Audience<'d>>)]) {
-        let refers: HashMap<&str, Vec<&str>> = audiences
-            .iter()
-            .filter_map(|(id, audience)| {
-                let mut ids = Vec::new();
-                collect_references(&audience.as_ref().ok()?.filters, &mut ids);
-                Some((&**id, ids))
-            })
-            .collect();
-        for (id, _) in audiences {
-            let mut seen = HashSet::new();
-            let mut open: Vec<&str> = refers.get(&**id).cloned().unwrap_or_default();
+        let mut places = Names::default();
+        // To which audiences each refers, and during which search it was seen last.
+        let mut refers = Vec::new();
+        for (id, audience) in audiences {
+            let mut ids = Vec::new();
+            if let Ok(audience) = audience {
+                collect_references(&audience.filters, &mut ids);
+            }
+            places.insert(Cow::Borrowed(&**id), index(&refers));
+            refers.push((ids, None));
+        }
+        for (search, (id, _)) in audiences.iter().enumerate() {
+            let mut open: Vec<&str> = refers.get(search).map(|(ids, _)| ids.clone()).unwrap_or_default();
             while let Some(next) = open.pop() {
                 if next == &**id {
                     let message = "this audience refers to itself; users who reach it have no feature";
-                    self.diagnostics.error(&format!("$.audiences[{id:?}]"), message, "break the circle");
+                    self.diagnostics.error(&member_path("$.audiences", id), message, "break the circle");
                     break;
                 }
-                if seen.insert(next) {
-                    open.extend(refers.get(next).into_iter().flatten());
+                if let Some((ids, seen)) = places.get(next).and_then(|place| refers.get_mut(place as usize))
+                    && seen.replace(search) != Some(search)
+                {
+                    open.extend(ids.iter());
                 }
             }
         }

@@ -1,7 +1,5 @@
 //! Features: their variations, targets, distributions and rollouts.
 
-use std::collections::HashSet;
-
 use super::conditions::Place;
 use super::wire::{Feature, Share, Target, Unreadable, Variation, member};
 use super::{Lowering, wire::Part};
@@ -29,7 +27,9 @@ impl<'d> Lowering<'_, 'd> {
                 Err(unreadable) => self.broken_feature(unreadable, &path, i),
             };
             for flag in sets {
-                if let Some(of_flag) = setters.get_mut(flag as usize) {
+                if let Some(of_flag) = setters.get_mut(flag as usize)
+                    && of_flag.last() != Some(&decision)
+                {
                     of_flag.push(decision);
                 }
             }
@@ -46,7 +46,7 @@ impl<'d> Lowering<'_, 'd> {
     }
 
     /// A feature that cannot be read is kept, so that the flags it would set answer with an error.
-    fn broken_feature(&mut self, unreadable: &Unreadable<'d>, path: &str, place: usize) -> HashSet<u32> {
+    fn broken_feature(&mut self, unreadable: &Unreadable<'d>, path: &str, place: usize) -> Vec<u32> {
         let message = format!("this feature cannot be used, and its variables answer ERROR: {}", unreadable.message);
         self.diagnostics.error(
             &unreadable.path(path),
@@ -65,12 +65,12 @@ impl<'d> Lowering<'_, 'd> {
         items(member(&unreadable.value, "variations"))
             .iter()
             .flat_map(|variation| items(member(variation, "variables")))
-            .filter_map(|variable| self.flags.get(member(&variable, "_var")?.as_str()?).copied())
+            .filter_map(|variable| self.flags.get(member(&variable, "_var")?.as_str()?))
             .collect()
     }
 
-    /// Lowers a feature; the flags that it may set.
-    fn feature(&mut self, feature: &'d Feature<'d>, path: &str) -> HashSet<u32> {
+    /// Lowers a feature; the flags that it may set, some of them repeatedly.
+    fn feature(&mut self, feature: &'d Feature<'d>, path: &str) -> Vec<u32> {
         let settings = feature.settings.as_ref().filter(|s| !matches!(s, Value::Null));
         let opt_in = settings.and_then(|s| member(s, "optInEnabled")).is_some_and(Value::is_truthy);
         let record = Decision {
@@ -81,7 +81,7 @@ impl<'d> Lowering<'_, 'd> {
             opt_in: u8::from(opt_in),
             ..Decision::default()
         };
-        let mut sets = HashSet::new();
+        let mut sets = Vec::new();
         let first_variant = index(&self.builder.variants);
         for (i, variation) in feature.variations.iter().enumerate() {
             self.variation(variation, &format!("{path}.variations[{i}]"), &mut sets);
@@ -96,11 +96,11 @@ impl<'d> Lowering<'_, 'd> {
         sets
     }
 
-    fn variation(&mut self, variation: &'d Variation<'d>, path: &str, sets: &mut HashSet<u32>) {
+    fn variation(&mut self, variation: &'d Variation<'d>, path: &str, sets: &mut Vec<u32>) {
         let start = index(&self.builder.assignments);
         let mut missing = None;
         for (i, set) in variation.variables.iter().enumerate() {
-            let Some(&flag) = self.flags.get(&*set.variable) else {
+            let Some(flag) = self.flags.get(&set.variable) else {
                 let message = format!(
                     "there is no variable with the _id `{}`; users who get this variation have no feature",
                     set.variable
@@ -118,7 +118,7 @@ impl<'d> Lowering<'_, 'd> {
             let literal = self.builder.literal(&set.value);
             self.builder.values.push(literal);
             self.builder.assignments.push(Assignment { flag, value });
-            sets.insert(flag);
+            sets.push(flag);
         }
         let variant = Variant {
             id: self.builder.text(&variation.id),

@@ -14,9 +14,10 @@ pub(crate) use user::scope_of;
 pub use user::{UserError, parse_user};
 pub use words::{Details, fault_message};
 
-use std::collections::HashMap;
+use std::borrow::Cow;
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, member_path};
+use crate::names::Names;
 use crate::snapshot::layout::{Condition, Flag, NONE, Range, Text};
 use crate::snapshot::{Builder, Dialect, ValueKind};
 use crate::source::read;
@@ -38,7 +39,7 @@ pub(crate) fn lower(json: &[u8], builder: &mut Builder, diagnostics: &mut Diagno
     })?;
     builder.meta.dialect = Dialect::DevCycle as u8;
     lower_project(&config, builder);
-    let mut lowering = Lowering { builder, diagnostics, flags: HashMap::new(), audiences: HashMap::new() };
+    let mut lowering = Lowering { builder, diagnostics, flags: Names::default(), audiences: Names::default() };
     lowering.variables(&config.variables);
     lowering.audiences(&config.audiences);
     lowering.features(&config.features);
@@ -65,14 +66,14 @@ struct Lowering<'b, 'd> {
     builder: &'b mut Builder,
     diagnostics: &'b mut Diagnostics,
     /// Variable `_id` → flag.
-    flags: HashMap<&'d str, u32>,
+    flags: Names<'d>,
     /// Audience id → root condition.
-    audiences: HashMap<&'d str, u32>,
+    audiences: Names<'d>,
 }
 
 impl<'d> Lowering<'_, 'd> {
     fn variables(&mut self, variables: &'d [wire::Part<'d, wire::Variable<'d>>]) {
-        let mut keys: HashMap<&str, u32> = HashMap::new();
+        let mut keys = Names::default();
         for (i, part) in variables.iter().enumerate() {
             let path = format!("$.variables[{i}]");
             let variable = match part {
@@ -83,10 +84,12 @@ impl<'d> Lowering<'_, 'd> {
                     continue;
                 }
             };
-            if let Some(&first) = keys.get(&*variable.key) {
+            if let Some(first) = keys.get(&variable.key) {
                 let message = format!("the key `{}` occurs twice; the first one counts", variable.key);
                 self.diagnostics.error(&path, message, "rename or remove one of them");
-                self.flags.entry(&variable.id).or_insert(first);
+                if self.flags.get(&variable.id).is_none() {
+                    self.flags.insert(Cow::Borrowed(&variable.id), first);
+                }
                 continue;
             }
             let kind = match &*variable.kind {
@@ -117,8 +120,8 @@ impl<'d> Lowering<'_, 'd> {
             };
             let index = crate::snapshot::index(&self.builder.flags);
             self.builder.flags.push(flag);
-            keys.insert(&variable.key, index);
-            if self.flags.insert(&variable.id, index).is_some() {
+            keys.insert(Cow::Borrowed(&variable.key), index);
+            if self.flags.insert(Cow::Borrowed(&variable.id), index).is_some() {
                 let message = format!("the _id `{}` occurs twice", variable.id);
                 self.diagnostics.error(&path, message, "export the configuration again; ids are unique in DevCycle");
             }
@@ -126,15 +129,15 @@ impl<'d> Lowering<'_, 'd> {
     }
 
     /// Reserves every audience's root first, so that they may refer to each other in any order.
-    fn audiences(&mut self, audiences: &'d [(std::borrow::Cow<'d, str>, wire::Part<'d, wire::Audience<'d>>)]) {
+    fn audiences(&mut self, audiences: &'d [(Cow<'d, str>, wire::Part<'d, wire::Audience<'d>>)]) {
         for (id, _) in audiences {
             let root = crate::snapshot::index(&self.builder.conditions);
             self.builder.conditions.push(Condition::default());
-            self.audiences.insert(id, root);
+            self.audiences.insert(Cow::Borrowed(&**id), root);
         }
         for (id, audience) in audiences {
-            let root = self.audiences.get(&**id).copied().unwrap_or(NONE);
-            let path = format!("$.audiences[{id:?}]");
+            let root = self.audiences.get(id).unwrap_or(NONE);
+            let path = member_path("$.audiences", id);
             match audience {
                 Ok(audience) => {
                     self.condition(root, &audience.filters, conditions::Place::Root, &format!("{path}.filters"), 0)

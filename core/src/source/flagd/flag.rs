@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Shared, logic, metadata};
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, member_path};
 use crate::snapshot::layout::{Assignment, Decision, Flag, Literal, NONE, Range, Variant};
 use crate::snapshot::{Builder, LiteralKind, ValueKind, index, since};
 use crate::source::document;
@@ -125,7 +125,7 @@ fn variants<'d>(
     let start = index(&builder.variants);
     let mut names: Vec<Cow<'d, str>> = Vec::new();
     for (name, raw) in variants {
-        let path = format!("{path}[{name:?}]");
+        let path = member_path(&path, &name);
         if names.contains(&name) {
             diagnostics.error(&path, "the name occurs twice; the first one counts", "rename or remove one of them");
             continue;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::flag::Defect;
 use super::{Fractional, Shared};
 use crate::context::attribute_hash;
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, member_path};
 use crate::evaluate::{MAX_DEPTH, Operator, detail, usable_total, weight};
 use crate::same::start;
 use crate::snapshot::layout::{Expression, Range, Text};
@@ -147,14 +147,14 @@ impl<'s> Lowering<'_, 's, '_> {
     }
 
     fn operation(&mut self, name: &str, operand: &Value<'_>, at: At<'_>) -> Result<Expression, Defect> {
-        let path = format!("{}[{name:?}]", at.path);
+        let path = member_path(at.path, name);
         let inner = At { path: &path, ..at };
         if name == "$ref" {
             return self.shared_rule(operand, inner);
         }
         // An evaluator may also stand for the list of operands.
         if let Some(evaluator) = reference(operand)
-            && let Some((known, list @ Value::List(_))) = self.shared.evaluators.get_key_value(evaluator)
+            && let Some((known, list @ Value::List(_))) = self.shared.evaluator(evaluator)
         {
             return self.within(known, inner, |lowering| lowering.operation_on(at, name, list, inner));
         }
@@ -263,7 +263,7 @@ impl<'s> Lowering<'_, 's, '_> {
 
     /// `$ref`: a copy of the evaluator, whose parts are shared by nobody.
     fn shared_rule(&mut self, name: &Value<'_>, at: At<'_>) -> Result<Expression, Defect> {
-        let found = name.as_str().and_then(|name| self.shared.evaluators.get_key_value(name));
+        let found = name.as_str().and_then(|name| self.shared.evaluator(name));
         let Some((known, rule)) = found else {
             let message = format!("there is no shared evaluator {}", name.to_json());
             return Defect::new(at.path, message, "add it to `$evaluators`, or correct the name");

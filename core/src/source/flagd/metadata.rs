@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::diagnostic::Diagnostics;
+use crate::diagnostic::{Diagnostics, member_path};
 use crate::source::json::{self, Members};
 use crate::value::write_json_string;
 
@@ -23,7 +23,7 @@ pub(super) fn read<'d>(raw: &'d str, path: &str, diagnostics: &mut Diagnostics) 
     for (name, value) in members {
         if value.starts_with(['{', '[', 'n']) {
             let remedy = "use a string, a number or a boolean";
-            diagnostics.warning(&format!("{path}[{name:?}]"), "clients take only scalars; it is left out", remedy);
+            diagnostics.warning(&member_path(path, &name), "clients take only scalars; it is left out", remedy);
             continue;
         }
         set(&mut entries, name, value.to_owned());

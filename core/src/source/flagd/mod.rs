@@ -9,11 +9,12 @@ mod user;
 pub use user::{ContextError, parse_context};
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
 
 use super::json::{self, Members};
-use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
-use crate::snapshot::{Builder, Dialect};
+use crate::diagnostic::{Diagnostic, Diagnostics, Severity, member_path};
+use crate::names::Names;
+use crate::snapshot::{Builder, Dialect, index};
+use crate::sort;
 use crate::value::Value;
 
 /// How `fractional` hashes its key. Going from one to the other assigns every user anew.
@@ -45,11 +46,19 @@ impl Fractional {
 
 /// What all flags of a document share.
 struct Shared<'d> {
-    /// `$evaluators`, by name.
-    evaluators: HashMap<Cow<'d, str>, Value<'d>>,
+    /// `$evaluators`, in the order of their names.
+    evaluators: Vec<(Cow<'d, str>, Value<'d>)>,
     /// What the document says about all flags.
     metadata: Vec<(Cow<'d, str>, String)>,
     fractional: Fractional,
+}
+
+impl Shared<'_> {
+    /// The evaluator of this name, and the name.
+    fn evaluator(&self, name: &str) -> Option<(&str, &Value<'_>)> {
+        let place = self.evaluators.binary_search_by(|(known, _)| (**known).cmp(name)).ok()?;
+        self.evaluators.get(place).map(|(name, rule)| (&**name, rule))
+    }
 }
 
 /// Compiles a document into `builder`.
@@ -73,7 +82,7 @@ pub(crate) fn lower(
     };
     let text = builder.text(&metadata::to_json(&shared.metadata, &[]));
     builder.meta.metadata = (text.start, text.len);
-    for (key, (path, raw)) in &flags {
+    for (key, path, raw) in &flags {
         flag::lower(key, raw, path, &shared, builder, diagnostics);
     }
     Ok(())
@@ -89,18 +98,26 @@ fn refusal(path: &str, message: &str) -> Vec<Diagnostic> {
     }]
 }
 
-type Flags<'d> = BTreeMap<Cow<'d, str>, (String, &'d str)>;
+/// Each flag's key, path and text.
+type Flags<'d> = Vec<(Cow<'d, str>, String, &'d str)>;
 
 /// Both shapes of `flags`: an object by key, and a list of objects that have a `key`. In the order of keys, as flagd answers.
 fn read_flags<'d>(raw: &'d str, diagnostics: &mut Diagnostics) -> Result<Flags<'d>, String> {
-    let mut flags = Flags::new();
+    let (mut flags, mut places) = (Flags::new(), Names::default());
     let mut add = |key: Cow<'d, str>, path: String, raw: &'d str| {
         if key.is_empty() {
             diagnostics.error(&path, "a flag's key is empty: nobody can ask for it", "name the flag");
-        } else if let Some((earlier, _)) = flags.insert(key, (path.clone(), raw)) {
+            return;
+        }
+        let known = places.get(&key).and_then(|place| flags.get_mut(place as usize));
+        if let Some((_, earlier, text)) = known {
             let message = format!("the same key as {earlier}; the last one counts");
             diagnostics.error(&path, message, "rename one, or keep flag sets in rulesets of their own");
+            (*earlier, *text) = (path, raw);
+            return;
         }
+        places.insert(key.clone(), index(&flags));
+        flags.push((key, path, raw));
     };
     if raw.starts_with('[') {
         let items = json::items(raw).map_err(|error| error.to_string())?;
@@ -114,28 +131,30 @@ fn read_flags<'d>(raw: &'d str, diagnostics: &mut Diagnostics) -> Result<Flags<'
                 _ => return Err(format!("{path} has no `key`: in a list every flag needs one")),
             }
         }
-        return Ok(flags);
+    } else {
+        let Members(members) =
+            json::members(raw.as_bytes()).map_err(|_| "it is neither an object nor a list".to_owned())?;
+        for (key, raw) in members {
+            let path = member_path("$.flags", &key);
+            add(key, path, raw);
+        }
     }
-    let Members(members) =
-        json::members(raw.as_bytes()).map_err(|_| "it is neither an object nor a list".to_owned())?;
-    for (key, raw) in members {
-        let path = format!("$.flags[{key:?}]");
-        add(key, path, raw);
-    }
+    sort(&mut flags, |(a, ..), (b, ..)| a.cmp(b));
     Ok(flags)
 }
 
-fn evaluators<'d>(document: &Members<'d>, diagnostics: &mut Diagnostics) -> HashMap<Cow<'d, str>, Value<'d>> {
-    let Some(raw) = document.get("$evaluators") else { return HashMap::new() };
-    if let Ok(Value::Map(members)) = json::document(raw.as_bytes()) {
-        return members.into_iter().collect();
+fn evaluators<'d>(document: &Members<'d>, diagnostics: &mut Diagnostics) -> Vec<(Cow<'d, str>, Value<'d>)> {
+    let Some(raw) = document.get("$evaluators") else { return Vec::new() };
+    if let Ok(Value::Map(mut members)) = json::document(raw.as_bytes()) {
+        sort(&mut members, |(a, _), (b, _)| a.cmp(b));
+        return members;
     }
     diagnostics.error(
         "$.$evaluators",
         "not an object: no `$ref` can be resolved",
         "make it an object of rules by name",
     );
-    HashMap::new()
+    Vec::new()
 }
 
 fn chosen_fractional(document: &Members<'_>, diagnostics: &mut Diagnostics) -> Option<Fractional> {
