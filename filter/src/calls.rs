@@ -1,7 +1,6 @@
 //! Calls to other servers. Envoy delivers the answer to the context that asked, which then goes on with what waited for it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -18,7 +17,7 @@ use crate::host::{self, HeaderMap};
 
 /// The calls of one plugin configuration that have not been answered, and the answers that nobody has taken: by Envoy's number.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Calls(Rc<RefCell<BTreeMap<u32, Option<Answer>>>>);
+pub(crate) struct Calls(Rc<RefCell<Vec<(u32, Option<Answer>)>>>);
 
 type Answer = Result<Response<Bytes>, FetchError>;
 
@@ -27,7 +26,7 @@ struct Call(Calls, u32);
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.0.0.borrow_mut().remove(&self.1);
+        self.0.0.borrow_mut().retain(|(token, _)| *token != self.1);
     }
 }
 
@@ -35,7 +34,7 @@ impl Calls {
     /// Asks a cluster, in the name of the context that is at work, and waits for the answer.
     pub(crate) async fn fetch(&self, cluster: &str, request: Request<Bytes>, limit_ms: u32) -> Answer {
         let call = self.begin(cluster, &request, limit_ms)?;
-        poll_fn(|_| match call.0.0.borrow_mut().get_mut(&call.1) {
+        poll_fn(|_| match place(&mut call.0.0.borrow_mut(), call.1) {
             Some(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
             None => Poll::Ready(Err(PlatformError("the call was forgotten".to_owned()).into())),
         })
@@ -55,7 +54,7 @@ impl Calls {
         let limit = Duration::from_millis(limit_ms.max(1).into());
         match hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), limit) {
             Ok(token) => {
-                self.0.borrow_mut().insert(token, None);
+                self.0.borrow_mut().push((token, None));
                 Ok(Call(self.clone(), token))
             }
             Err(Status::BadArgument) => Err(PlatformError(format!(
@@ -70,10 +69,14 @@ impl Calls {
 
     /// Takes the answer that Envoy has at hand. To be called while it delivers it.
     pub(crate) fn answered(&self, token: u32, body_size: usize) {
-        if let Some(place) = self.0.borrow_mut().get_mut(&token) {
+        if let Some(place) = place(&mut self.0.borrow_mut(), token) {
             *place = Some(take(body_size));
         }
     }
+}
+
+fn place(calls: &mut [(u32, Option<Answer>)], token: u32) -> Option<&mut Option<Answer>> {
+    calls.iter_mut().find(|(known, _)| *known == token).map(|(_, answer)| answer)
 }
 
 fn take(body_size: usize) -> Answer {

@@ -2,8 +2,6 @@
 //!
 //! Envoy never forgets the name of a metric, so there is a limit to how many names a configuration makes.
 
-use std::collections::BTreeMap;
-
 use jackstaff_core::Ruleset;
 use jackstaff_service::injector::Count;
 use jackstaff_service::ruleset_supply::Fresh;
@@ -23,8 +21,8 @@ const NO_VARIANT: &str = "_none";
 /// The metrics of one plugin configuration, in one worker.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
-    /// By name; nothing where Envoy did not make it.
-    defined: BTreeMap<String, Option<u32>>,
+    /// In the order of names; nothing where Envoy did not make it.
+    defined: Vec<(String, Option<u32>)>,
     decisions: usize,
 }
 
@@ -41,7 +39,7 @@ impl Metrics {
             Count::Decision { flag, variant, count } => {
                 let variant = if variant.is_empty() { NO_VARIANT } else { variant };
                 let name = format!("jackstaff.decisions.flag.{}.variant.{}", plain(flag), plain(variant));
-                if self.defined.contains_key(&name) {
+                if self.find(&name).is_ok() {
                     self.add(&name, count);
                 } else if self.decisions < MAX_DECISIONS {
                     self.decisions = self.decisions.saturating_add(1);
@@ -103,12 +101,20 @@ impl Metrics {
     }
 
     fn id(&mut self, kind: Kind, name: &str) -> Option<u32> {
-        if let Some(id) = self.defined.get(name) {
-            return *id;
+        match self.find(name) {
+            Ok(id) => id,
+            Err(place) => {
+                let id = define(kind, name);
+                self.defined.insert(place, (name.to_owned(), id));
+                id
+            }
         }
-        let id = define(kind, name);
-        self.defined.insert(name.to_owned(), id);
-        id
+    }
+
+    /// The metric of this name, or where it belongs.
+    fn find(&self, name: &str) -> Result<Option<u32>, usize> {
+        let place = self.defined.binary_search_by(|(known, _)| (**known).cmp(name))?;
+        self.defined.get(place).map(|(_, id)| *id).ok_or(place)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Exposure events: who collects them learns how often each flag gave each variant, and nothing about any user.
 
-use std::collections::BTreeMap;
-
 use jackstaff_core::source::document;
 use jackstaff_core::{Timestamp, Value, write_json_string};
 
@@ -13,7 +11,8 @@ pub const MAX_EVENTS: usize = 2_000;
 /// What is to be sent, by flag and variant.
 #[derive(Debug, Default)]
 pub struct Exposures {
-    counts: BTreeMap<(String, String), u64>,
+    /// In order, without two for the same flag and variant.
+    counts: Vec<Counted>,
     since: Option<Timestamp>,
     dropped: u64,
 }
@@ -21,8 +20,16 @@ pub struct Exposures {
 /// A batch on its way.
 #[derive(Debug)]
 pub struct Batch {
-    counts: BTreeMap<(String, String), u64>,
+    counts: Vec<Counted>,
     since: Timestamp,
+}
+
+/// How often a flag gave a variant.
+#[derive(Debug)]
+struct Counted {
+    flag: String,
+    variant: String,
+    count: u64,
 }
 
 impl Exposures {
@@ -30,15 +37,17 @@ impl Exposures {
     pub fn add(&mut self, count: &Count<'_>, now: Timestamp) {
         let Count::Decision { flag, variant, count } = count else { return };
         self.since.get_or_insert(now);
-        self.insert((*flag).to_owned(), (*variant).to_owned(), *count);
+        self.insert(flag, variant, *count);
     }
 
-    fn insert(&mut self, flag: String, variant: String, count: u64) {
-        let full = self.counts.len() >= MAX_EVENTS;
-        match self.counts.get_mut(&(flag.clone(), variant.clone())) {
-            Some(sum) => *sum = sum.saturating_add(count),
-            None if full => self.dropped = self.dropped.saturating_add(count),
-            None => drop(self.counts.insert((flag, variant), count)),
+    fn insert(&mut self, flag: &str, variant: &str, count: u64) {
+        let found = self.counts.binary_search_by(|of| (&*of.flag, &*of.variant).cmp(&(flag, variant)));
+        if let Some(of) = found.ok().and_then(|place| self.counts.get_mut(place)) {
+            of.count = of.count.saturating_add(count);
+        } else if self.counts.len() >= MAX_EVENTS {
+            self.dropped = self.dropped.saturating_add(count);
+        } else if let Err(place) = found {
+            self.counts.insert(place, Counted { flag: flag.to_owned(), variant: variant.to_owned(), count });
         }
     }
 
@@ -55,7 +64,7 @@ impl Exposures {
 
     /// Gives up what is kept, and counts it as dropped.
     pub fn give_up(&mut self) {
-        let kept = std::mem::take(&mut self.counts).into_values().fold(0, u64::saturating_add);
+        let kept = std::mem::take(&mut self.counts).iter().fold(0, |sum: u64, of| sum.saturating_add(of.count));
         self.dropped = self.dropped.saturating_add(kept);
         self.since = None;
     }
@@ -65,7 +74,7 @@ impl Exposures {
     pub fn take(&mut self, environment: &str, now: Timestamp) -> Option<(Batch, String)> {
         let since = self.since.take()?;
         let mut text = String::new();
-        for ((flag, variant), count) in &self.counts {
+        for Counted { flag, variant, count } in &self.counts {
             text.push_str("{\"kind\":\"exposure\",\"environment\":");
             write_json_string(environment, &mut text);
             text.push_str(",\"flag\":");
@@ -98,7 +107,7 @@ impl Exposures {
             }
             if let Some(from) = from {
                 self.since = Some(self.since.map_or(from, |since| since.min(from)));
-                self.insert(flag, variant, count as u64);
+                self.insert(&flag, &variant, count as u64);
             }
         }
     }
@@ -107,8 +116,8 @@ impl Exposures {
     /// the time that they are told apart by.
     pub fn take_back(&mut self, Batch { counts, since }: Batch) {
         self.since = Some(since);
-        for ((flag, variant), count) in counts {
-            self.insert(flag, variant, count);
+        for Counted { flag, variant, count } in &counts {
+            self.insert(flag, variant, *count);
         }
     }
 }

@@ -3,7 +3,6 @@
 //! Each instance counts for itself, so the limit protects an instance from one caller. It is no quota for a whole deployment, and
 //! counts nothing where every request gets a fresh instance.
 
-use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use jackstaff_core::Timestamp;
@@ -53,19 +52,20 @@ impl RateLimit {
 /// Token buckets, one for each key that asked.
 #[derive(Debug)]
 pub(crate) struct Limiter {
-    /// By the key's digest: as many as the settings have named while this instance lived.
-    buckets: Mutex<BTreeMap<[u8; 32], Bucket>>,
+    /// In the order of the keys' digests: as many as the settings have named while this instance lived.
+    buckets: Mutex<Vec<Bucket>>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Bucket {
+    key: [u8; 32],
     credit: u64,
     at: Timestamp,
 }
 
 impl Limiter {
     pub(crate) const fn new() -> Self {
-        Self { buckets: Mutex::new(BTreeMap::new()) }
+        Self { buckets: Mutex::new(Vec::new()) }
     }
 
     /// Counts a request of `key`.
@@ -73,14 +73,18 @@ impl Limiter {
     /// # Errors
     /// The seconds after which it is worth asking again, at least one, where the limit is reached.
     pub(crate) fn take(&self, key: [u8; 32], limit: RateLimit, now: Timestamp) -> Result<(), u64> {
-        // Every change is one assignment: the map stays whole whatever happens.
+        // Every change is one assignment: the list stays whole whatever happens.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        let bucket = buckets.entry(key).or_insert(Bucket { credit: limit.capacity(), at: now });
+        let place = buckets.binary_search_by(|bucket| bucket.key.cmp(&key)).unwrap_or_else(|place| {
+            buckets.insert(place, Bucket { key, credit: limit.capacity(), at: now });
+            place
+        });
+        let Some(bucket) = buckets.get_mut(place) else { return Ok(()) };
         let passed = u64::try_from(now.0.saturating_sub(bucket.at.0)).unwrap_or(0);
         let credit =
             bucket.credit.saturating_add(passed.saturating_mul(u64::from(limit.requests))).min(limit.capacity());
         let left = credit.checked_sub(limit.cost());
-        *bucket = Bucket { credit: left.unwrap_or(credit), at: now };
+        *bucket = Bucket { key, credit: left.unwrap_or(credit), at: now };
         match left {
             Some(_) => Ok(()),
             None => {

@@ -1,6 +1,5 @@
 //! What a deployment keeps between requests.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jackstaff_core::Timestamp;
@@ -25,8 +24,8 @@ pub struct Service<P> {
 /// Where rulesets come from.
 #[derive(Debug)]
 enum Rulesets {
-    /// The platform's key-value store, by environment: as many as the keys name.
-    Store(Mutex<BTreeMap<String, Arc<Supply>>>),
+    /// The platform's key-value store, in the order of environments: as many as the keys name.
+    Store(Mutex<Vec<(String, Arc<Supply>)>>),
     /// Somebody else keeps the ruleset of this one environment up to date.
     Given(String, Arc<Supply>),
 }
@@ -42,7 +41,7 @@ impl<P: Platform> Service<P> {
         Self {
             platform,
             config: Mutex::new(None),
-            rulesets: Rulesets::Store(Mutex::new(BTreeMap::new())),
+            rulesets: Rulesets::Store(Mutex::new(Vec::new())),
             limiter: Limiter::new(),
         }
     }
@@ -106,9 +105,13 @@ impl<P: Platform> Service<P> {
             Rulesets::Store(_) if !P::STORES_RULESETS => return Err(Unsupplied("here is none".to_owned())),
             Rulesets::Store(supplies) => {
                 let mut supplies = lock(supplies);
-                match supplies.get(environment) {
-                    Some(supply) => supply.clone(),
-                    None => supplies.entry(environment.to_owned()).or_default().clone(),
+                match supplies.binary_search_by(|(known, _)| (**known).cmp(environment)) {
+                    Ok(place) => supplies.get(place).map(|(_, supply)| supply.clone()).unwrap_or_default(),
+                    Err(place) => {
+                        let supply = Arc::<Supply>::default();
+                        supplies.insert(place, (environment.to_owned(), supply.clone()));
+                        supply
+                    }
                 }
             }
         };

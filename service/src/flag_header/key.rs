@@ -1,7 +1,6 @@
 //! Flag keys as RFC 9651 dictionary keys.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use jackstaff_core::sort;
 
@@ -53,16 +52,17 @@ pub struct Collision<'k> {
 
 /// The collisions among flags, in the order of dictionary keys.
 pub fn collisions<'k>(flags: impl IntoIterator<Item = &'k str>) -> Vec<Collision<'k>> {
-    let mut by_member: BTreeMap<Cow<'k, str>, Vec<&'k str>> = BTreeMap::new();
-    for flag in flags {
-        by_member.entry(member_key(flag)).or_default().push(flag);
-    }
-    by_member
-        .into_iter()
-        .filter_map(|(member, mut flags)| {
-            sort(&mut flags, Ord::cmp);
-            flags.dedup();
-            (flags.len() > 1).then(|| Collision { member: member.into_owned(), flags })
+    let mut members: Vec<(Cow<'k, str>, &'k str)> = flags.into_iter().map(|flag| (member_key(flag), flag)).collect();
+    sort(&mut members, Ord::cmp);
+    members.dedup();
+    members
+        .chunk_by(|(one, _), (next, _)| one == next)
+        .filter_map(|same| match same {
+            [(member, _), _, ..] => Some(Collision {
+                member: member.as_ref().to_owned(),
+                flags: same.iter().map(|(_, flag)| *flag).collect(),
+            }),
+            _ => None,
         })
         .collect()
 }
