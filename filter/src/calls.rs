@@ -7,9 +7,9 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use jackstaff_core::source::MAX_SOURCE_BYTES;
-use jackstaff_service::platform::{FetchError, PlatformError};
+use jackstaff_service::platform::{FetchError, PlatformError, READ};
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, MapType, Status};
 
@@ -17,9 +17,12 @@ use crate::host::{self, HeaderMap};
 
 /// The calls of one plugin configuration that have not been answered, and the answers that nobody has taken: by Envoy's number.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Calls(Rc<RefCell<Vec<(u32, Option<Answer>)>>>);
+pub(crate) struct Calls(Rc<RefCell<Vec<Place>>>);
 
 type Answer = Result<Response<Bytes>, FetchError>;
+
+/// A call's number and its answer.
+type Place = (u32, Option<Answer>);
 
 /// A call. Whoever gives it up forgets it.
 struct Call(Calls, u32);
@@ -75,7 +78,7 @@ impl Calls {
     }
 }
 
-fn place(calls: &mut [(u32, Option<Answer>)], token: u32) -> Option<&mut Option<Answer>> {
+fn place(calls: &mut [Place], token: u32) -> Option<&mut Option<Answer>> {
     calls.iter_mut().find(|(known, _)| *known == token).map(|(_, answer)| answer)
 }
 
@@ -86,7 +89,9 @@ fn take(body_size: usize) -> Answer {
     for (name, value) in map.pairs() {
         if name == b":status" {
             status = StatusCode::from_bytes(value).ok();
-        } else if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+        } else if let Some(name) = READ.iter().find(|read| name.eq_ignore_ascii_case(read.as_str().as_bytes()))
+            && let Ok(value) = HeaderValue::from_bytes(value)
+        {
             // Beyond what a map of headers holds the rest is left out.
             let _ = response.headers_mut().try_append(name, value);
         }

@@ -9,6 +9,7 @@ use http::{HeaderValue, Response, StatusCode};
 use jackstaff_core::Timestamp;
 use jackstaff_service::MAX_BODY_BYTES;
 use jackstaff_service::executor::Task;
+use jackstaff_service::filter_api::Asked;
 use jackstaff_service::filter_users::FilterUsers;
 use jackstaff_service::identity::Surroundings;
 use jackstaff_service::injector::{Exchange, ResponseHeaders};
@@ -34,7 +35,7 @@ enum Stage {
     /// It goes to the application when it is known what is stored about the user.
     Recalling(HeaderMap, Task<Recalled<()>>),
     /// It is for the API, and its body is still to come.
-    Body(http::Request<()>),
+    Body(Asked),
     /// It is for the API, which waits for another server.
     Answering(Task<Response<Bytes>>),
     /// It has been answered.

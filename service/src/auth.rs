@@ -16,7 +16,7 @@ use crate::percent;
 const QUERY: &str = "sdkKey";
 
 /// OFREP's other header for a key.
-const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a key may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use http::HeaderName;
 use jackstaff_core::source::{Misread, read};
 use serde::Deserialize;
 
 use crate::auth::{Key, KeyKind};
+use crate::filter_config::is_header_name;
 use crate::platform::Platform;
 use crate::rate_limit::RateLimit;
 use crate::ruleset_supply::{MAX_SOURCES, Source};
@@ -50,7 +50,7 @@ pub struct Config {
     /// How long a ruleset is used before the store is asked again, in milliseconds; 0 asks for each request.
     pub ruleset_cache_ms: i64,
     /// The header of the test facility, where that is switched on.
-    pub test_header: Option<HeaderName>,
+    pub test_header: Option<String>,
     /// The environment that OFREP serves to whoever shows no key; none where everybody needs one.
     pub open_environment: Option<String>,
     /// How many requests a key may make; none where there is no limit.
@@ -235,17 +235,16 @@ fn parse_cache_ms(text: &str) -> Result<i64, String> {
     i64::try_from(ms).map_err(|error| error.to_string())
 }
 
-fn parse_test<'e>(
-    text: &str,
-    mut environments: impl Iterator<Item = &'e String>,
-) -> Result<Option<HeaderName>, String> {
+fn parse_test<'e>(text: &str, mut environments: impl Iterator<Item = &'e String>) -> Result<Option<String>, String> {
     if text.trim().is_empty() {
         return Ok(None);
     }
     let facility: TestFacility =
         read(text.as_bytes()).map_err(|error| format!("takes {{\"header\":\"<name>\"}} or nothing: {error}"))?;
-    let header = HeaderName::from_bytes(facility.header.as_bytes())
-        .map_err(|_| format!("names the header `{}`, which is no header name", facility.header))?;
+    let header = facility.header.to_ascii_lowercase();
+    if !is_header_name(&header) {
+        return Err(format!("names the header `{}`, which is no header name", facility.header));
+    }
     match environments.find(|environment| !environment.starts_with(TEST_ENVIRONMENT)) {
         Some(environment) => Err(format!(
             "is refused: with it anybody can choose what time it is and which variant they get, and the environment `{environment}` is \

@@ -6,9 +6,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri};
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 
-use crate::api::{Refusal, handle};
+use crate::api::{READ, Refusal, answer};
 use crate::config::Config;
 use crate::executor::{Task, poll_once};
 use crate::filter_config::{ConfigError, FilterConfig};
@@ -21,7 +22,15 @@ use crate::service::Service;
 #[derive(Debug)]
 pub struct FilterApi<P> {
     prefix: String,
+    test_header: Option<String>,
     service: Rc<Service<P>>,
+}
+
+/// A request for the API, without its body.
+#[derive(Debug)]
+pub struct Asked {
+    request: Request<()>,
+    test: Option<Vec<u8>>,
 }
 
 impl<P: Platform + 'static> FilterApi<P> {
@@ -33,32 +42,38 @@ impl<P: Platform + 'static> FilterApi<P> {
     pub fn new(config: &FilterConfig<'_>, supply: Arc<Supply>, platform: P) -> Result<Option<Self>, Vec<ConfigError>> {
         let Some(api) = &config.api else { return Ok(None) };
         // A setting that is wrong is found now, not by the first request.
-        if let Ok(Err(error)) = poll_once(Config::load(&platform)) {
-            let path = format!("$.api.{}", error.setting);
-            return Err(vec![ConfigError::new(path, error.message, "see docs/filter-configuration.md")]);
-        }
+        let test_header = match poll_once(Config::load(&platform)) {
+            Ok(Ok(config)) => config.test_header,
+            Ok(Err(error)) => {
+                let path = format!("$.api.{}", error.setting);
+                return Err(vec![ConfigError::new(path, error.message, "see docs/filter-configuration.md")]);
+            }
+            Err(_) => None,
+        };
         let environment = config.environment.clone().unwrap_or_default();
         let service = Rc::new(Service::with_ruleset(platform, environment, supply));
-        Ok(Some(Self { prefix: api.prefix.clone(), service }))
+        Ok(Some(Self { prefix: api.prefix.clone(), test_header, service }))
     }
 
     /// The request as the service takes it, without its body, where it is for the API; else nothing.
     ///
     /// # Errors
     /// The answer to a request that is for the API and cannot be read.
-    pub fn request(&self, headers: &Headers<'_>) -> Option<Result<Request<()>, Response<Bytes>>> {
+    pub fn request(&self, headers: &Headers<'_>) -> Option<Result<Asked, Response<Bytes>>> {
         let target = below(&self.prefix, first(headers, ":path")?)?;
         let read = || {
             let mut request = Request::new(());
             *request.method_mut() = Method::from_bytes(first(headers, ":method")?).ok()?;
             *request.uri_mut() = uri(target)?;
             for (name, value) in headers {
-                // Those that begin with a colon are no names: what they say is in the request line.
-                if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name), HeaderValue::from_bytes(value)) {
+                // Making a name of what is not known beforehand takes 12 KB in a module.
+                let known = READ.iter().find(|known| name.eq_ignore_ascii_case(known.as_str().as_bytes()));
+                if let (Some(name), Ok(value)) = (known, HeaderValue::from_bytes(value)) {
                     request.headers_mut().try_append(name, value).ok()?;
                 }
             }
-            Some(request)
+            let test = self.test_header.as_deref().and_then(|name| first(headers, name)).map(<[u8]>::to_vec);
+            Some(Asked { request, test })
         };
         Some(read().ok_or_else(|| {
             Refusal::new(StatusCode::BAD_REQUEST, "the request line or a header is no HTTP: check the path's encoding")
@@ -68,9 +83,9 @@ impl<P: Platform + 'static> FilterApi<P> {
 
     /// Begins to answer.
     #[must_use]
-    pub fn answer(&self, request: Request<()>, body: Bytes) -> Task<Response<Bytes>> {
+    pub fn answer(&self, Asked { request, test }: Asked, body: Bytes) -> Task<Response<Bytes>> {
         let service = self.service.clone();
-        Task::new(async move { handle(&service, request.map(|()| body)).await })
+        Task::new(async move { answer(&service, request.map(|()| body), test).await })
     }
 }
 
@@ -81,11 +96,8 @@ fn below<'h>(prefix: &str, path: &'h [u8]) -> Option<&'h [u8]> {
 }
 
 fn uri(target: &[u8]) -> Option<Uri> {
-    if target.starts_with(b"/") {
-        return Uri::try_from(target).ok();
-    }
-    let rooted = [b"/", target].concat();
-    Uri::try_from(rooted.as_slice()).ok()
+    let root: &[u8] = if target.starts_with(b"/") { b"" } else { b"/" };
+    PathAndQuery::try_from([root, target].concat()).ok().map(Uri::from)
 }
 
 #[cfg(test)]

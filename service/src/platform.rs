@@ -4,7 +4,8 @@ use std::fmt;
 use std::hash::{BuildHasher as _, RandomState};
 
 use bytes::Bytes;
-use http::{Request, Response};
+use http::uri::PathAndQuery;
+use http::{HeaderName, HeaderValue, Request, Response, header};
 use jackstaff_core::Timestamp;
 
 /// A platform. The service awaits it; a platform whose calls block returns futures that are ready at the first poll, and
@@ -87,6 +88,22 @@ pub trait Platform {
 
     /// Logs one line, as one entry. What cannot be logged is lost: a request never fails for it.
     fn log(&self, line: &str);
+}
+
+/// The headers of other servers' answers that the service reads: a platform may leave out all others.
+pub static READ: [HeaderName; 3] = [header::CONTENT_ENCODING, header::ETAG, header::LAST_MODIFIED];
+
+/// A request to another server, a GET until it is made something else. Nothing where a part of it is none.
+pub(crate) fn request(path: &str, authority: &str, authorization: Option<&str>, body: Bytes) -> Option<Request<Bytes>> {
+    let mut request = Request::new(body);
+    *request.uri_mut() = PathAndQuery::try_from(path).ok()?.into();
+    request.headers_mut().insert(header::HOST, HeaderValue::from_str(authority).ok()?);
+    if let Some(authorization) = authorization {
+        let mut authorization = HeaderValue::from_str(authorization).ok()?;
+        authorization.set_sensitive(true);
+        request.headers_mut().insert(header::AUTHORIZATION, authorization);
+    }
+    Some(request)
 }
 
 /// A value with its generation; `None` where nothing lies under the key.

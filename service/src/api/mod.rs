@@ -8,9 +8,11 @@ mod reply;
 mod ruleset;
 mod stored_user;
 
+use std::ops::Deref;
+
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 
 use crate::percent::{self, Plus};
 use crate::platform::Platform;
@@ -30,6 +32,26 @@ const CORS_HEADERS: HeaderValue =
 const CORS_EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Retry-After, X-Flags-Status, X-Jackstaff-Faults");
 /// A day: Chromium keeps it for two hours at most, Firefox for a day.
 const CORS_MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
+
+/// The headers of requests that endpoints read, besides that of the test facility: whoever reads another names it here, or the filter's API
+/// leaves it out.
+pub(crate) static READ: [HeaderName; 4] =
+    [header::AUTHORIZATION, crate::auth::API_KEY, header::IF_NONE_MATCH, ofrep::SELECTOR];
+
+/// What a request says before its body.
+pub(crate) struct Head {
+    parts: Parts,
+    /// What the header of the test facility says, where that is not among the others.
+    test: Option<Vec<u8>>,
+}
+
+impl Deref for Head {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.parts
+    }
+}
 
 /// What a path leads to.
 #[derive(Debug, PartialEq, Eq)]
@@ -93,7 +115,17 @@ fn endpoint(path: &str) -> Option<Endpoint> {
 
 /// Answers a request. Never fails: what goes wrong is an answer too.
 pub async fn handle<P: Platform>(service: &Service<P>, request: Request<Bytes>) -> Response<Bytes> {
-    let (head, body) = request.into_parts();
+    answer(service, request, None).await
+}
+
+/// As [`handle`]; `test` is what the header of the test facility says, where that is not among the request's.
+pub(crate) async fn answer<P: Platform>(
+    service: &Service<P>,
+    request: Request<Bytes>,
+    test: Option<Vec<u8>>,
+) -> Response<Bytes> {
+    let (parts, body) = request.into_parts();
+    let head = Head { parts, test };
     let mut response = route(service, &head, &body).await.unwrap_or_else(Refusal::into_response);
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
@@ -107,7 +139,7 @@ pub async fn handle<P: Platform>(service: &Service<P>, request: Request<Bytes>) 
     response
 }
 
-async fn route<P: Platform>(service: &Service<P>, head: &Parts, body: &Bytes) -> Result<Response<Bytes>, Refusal> {
+async fn route<P: Platform>(service: &Service<P>, head: &Head, body: &Bytes) -> Result<Response<Bytes>, Refusal> {
     let endpoint = endpoint(head.uri.path()).ok_or_else(|| {
         Refusal::new(
             StatusCode::NOT_FOUND,

@@ -1,11 +1,10 @@
 //! The ruleset itself, compiled: for other Jackstaffs, whose source this one then is.
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode, header};
 
 use super::admission::admit;
-use super::{Refusal, empty, etag};
+use super::{Head, Refusal, empty, etag};
 use crate::auth::KeyKind;
 use crate::platform::Platform;
 use crate::service::Service;
@@ -16,7 +15,7 @@ const READERS: &[KeyKind] = &[KeyKind::Server, KeyKind::Admin];
 /// Answers with the snapshot of the key's environment, or 304 where the caller has it.
 pub(super) async fn answer<P: Platform>(
     service: &Service<P>,
-    head: &Parts,
+    head: &Head,
     body: &Bytes,
 ) -> Result<Response<Bytes>, Refusal> {
     let admitted = admit(service, head, body, READERS, false).await?;

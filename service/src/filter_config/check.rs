@@ -155,6 +155,6 @@ impl FilterConfig<'_> {
 }
 
 /// A field name (RFC 9110, section 5.1), which is a token.
-fn is_header_name(name: &str) -> bool {
+pub(crate) fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }

@@ -21,6 +21,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 
 pub use self::api::ApiConfig;
+pub(crate) use self::check::is_header_name;
 pub use self::observe::{EventsConfig, ResponseConfig, RouteConfig};
 pub use self::overrides::OverridesConfig;
 pub use self::sources::{RefreshConfig, Without};

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
 use serde::Deserialize;
 
-use crate::platform::Platform;
+use crate::platform::{Platform, request};
 
 /// Sources of one ruleset: each further one is a fallback for those before, and nobody has many.
 pub const MAX_SOURCES: usize = 8;
@@ -96,13 +96,7 @@ impl Source {
     /// A request to the server, a GET until it is made something else. Nothing where the path is none.
     #[must_use]
     pub fn request(&self, body: Bytes) -> Option<Request<Bytes>> {
-        let mut request = Request::new(body);
-        *request.uri_mut() = self.path.parse().ok()?;
-        let headers = request.headers_mut();
-        headers.insert(header::HOST, HeaderValue::from_str(&self.authority).ok()?);
-        let authorization = self.authorization.as_deref().and_then(|text| HeaderValue::from_str(text).ok());
-        authorization.map(|value| headers.insert(header::AUTHORIZATION, value));
-        Some(request)
+        request(&self.path, &self.authority, self.authorization.as_deref(), body)
     }
 
     /// Asks the server, which is the one with the number `nth`, for what it has.
@@ -129,13 +123,14 @@ impl Source {
         match head.status {
             StatusCode::NOT_MODIFIED => return Ok(Fetched::Same),
             StatusCode::OK => {}
-            other => return Err(format!("it answered {other}")),
+            other => return Err(format!("it answered {}", other.as_u16())),
         }
         if let Some(encoding) = head.headers.get(header::CONTENT_ENCODING)
             && encoding != "identity"
         {
             return Err(format!(
-                "it answered in the encoding {encoding:?} and was asked for none: have it honour `accept-encoding: identity`"
+                "it answered in the encoding \"{}\" and was asked for none: have it honour `accept-encoding: identity`",
+                String::from_utf8_lossy(encoding.as_bytes())
             ));
         }
         let get = |name| head.headers.get(name).cloned();

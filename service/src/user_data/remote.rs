@@ -7,7 +7,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use jackstaff_core::source::document;
 use jackstaff_core::{Timestamp, Value};
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use super::copy::{self, Copied};
 use super::{ChangeError, Changed, Document, Outcome, Patch, Recalled, Subject};
 use crate::percent;
-use crate::platform::{FetchError, Platform, PlatformError, ReadError};
+use crate::platform::{FetchError, Platform, PlatformError, ReadError, request};
 use crate::store_key;
 
 /// A minute: what was changed elsewhere shows that soon.
@@ -80,7 +80,7 @@ pub(super) enum Unsaid {
 
 impl Unsaid {
     fn by(status: StatusCode) -> Self {
-        let said = format!("it answered {status}");
+        let said = format!("it answered {}", status.as_u16());
         match status {
             StatusCode::UNAUTHORIZED
             | StatusCode::FORBIDDEN
@@ -257,7 +257,7 @@ impl Remote {
             Ok((status @ (StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY), body)) => {
                 Err(ChangeError::Refused(status, said(&body)))
             }
-            Ok((status, _)) => Err(ChangeError::Store(format!("`{}` answered {status}", self.origin))),
+            Ok((status, _)) => Err(ChangeError::Store(format!("`{}` answered {}", self.origin, status.as_u16()))),
             Err(error) => Err(ChangeError::Store(format!("`{}`: {error}", self.origin))),
         }
     }
@@ -272,17 +272,10 @@ impl Remote {
     ) -> Result<(StatusCode, Bytes), FetchError> {
         let path = format!("{}/v1/edgedb/{}", self.path, percent::encode(subject.id));
         let unusable =
-            |_| FetchError::Failed(PlatformError("the setting `user_data.remote` makes no request".to_owned()));
-        let mut key = HeaderValue::from_str(&self.key).map_err(|_| unusable(()))?;
-        key.set_sensitive(true);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(header::HOST, &self.authority)
-            .header(header::AUTHORIZATION, key)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(body)
-            .map_err(|_| unusable(()))?;
+            || FetchError::Failed(PlatformError("the setting `user_data.remote` makes no request".to_owned()));
+        let mut request = request(&path, &self.authority, Some(&self.key), body).ok_or_else(unusable)?;
+        *request.method_mut() = method;
+        request.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let (head, body) = platform.fetch(&self.origin, request, limit_ms).await?.into_parts();
         Ok((head.status, body))
     }

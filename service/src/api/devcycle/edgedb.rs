@@ -1,11 +1,11 @@
 //! `/v1/edgedb/{user_id}`: what is stored about a user (facts 8).
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{Method, Response, StatusCode, header};
 use jackstaff_core::source::repair_surrogates;
 
 use super::user_patch::{Reading, forbidden, parse};
+use crate::api::Head;
 use crate::api::admission::{Admitted, admit};
 use crate::api::reply::{Refusal, json};
 use crate::auth::KeyKind;
@@ -26,7 +26,7 @@ const MAX_NAMED: usize = 10;
 pub(in crate::api) async fn answer<P: Platform>(
     service: &Service<P>,
     id: Option<&str>,
-    head: &Parts,
+    head: &Head,
     body: &Bytes,
 ) -> Result<Response<Bytes>, Refusal> {
     let wanted = if head.method == Method::PATCH { WRITERS } else { READERS };

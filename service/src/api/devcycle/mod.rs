@@ -6,12 +6,12 @@ mod faults;
 mod user_patch;
 
 use bytes::Bytes;
-use http::request::Parts;
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use jackstaff_core::source::devcycle::fault_message;
 use jackstaff_core::source::repair_surrogates;
 use jackstaff_core::{Context, Ruleset, Timestamp};
 
+use super::Head;
 use super::admission::admit;
 use super::reply::{Refusal, STATUS, json};
 use super::stored_user::{self, Used};
@@ -41,7 +41,7 @@ pub(super) enum Endpoint {
 pub(super) async fn answer<P: Platform>(
     service: &Service<P>,
     endpoint: &Endpoint,
-    head: &Parts,
+    head: &Head,
     body: &Bytes,
 ) -> Result<Response<Bytes>, Refusal> {
     let admitted = admit(service, head, body, &[KeyKind::Server], false).await?;

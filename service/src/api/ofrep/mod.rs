@@ -8,10 +8,10 @@ mod selector;
 
 use bytes::Bytes;
 use http::header::{ETAG, IF_NONE_MATCH};
-use http::request::Parts;
 use http::{HeaderValue, Response, StatusCode};
 use jackstaff_core::{ErrorCode, Ruleset, write_json_string};
 
+use super::Head;
 use super::admission::admit;
 use super::reply::{Refusal, STATUS, empty, json};
 use super::stored_user::{self, Used};
@@ -23,6 +23,7 @@ use crate::percent::{self, Plus};
 use crate::platform::Platform;
 use crate::service::Service;
 use crate::user_data::recall;
+pub(super) use selector::HEADER as SELECTOR;
 use selector::Selector;
 
 /// Whoever holds a key may evaluate: answers hold values, never rules.
@@ -61,7 +62,7 @@ struct Failure {
 pub(super) async fn answer<P: Platform>(
     service: &Service<P>,
     endpoint: &Endpoint,
-    head: &Parts,
+    head: &Head,
     body: &Bytes,
 ) -> Response<Bytes> {
     let key = match endpoint {
@@ -80,7 +81,7 @@ pub(super) async fn answer<P: Platform>(
 async fn decide<P: Platform>(
     service: &Service<P>,
     key: Option<&str>,
-    head: &Parts,
+    head: &Head,
     body: &Bytes,
 ) -> Result<Response<Bytes>, Refusal> {
     let admitted = admit(service, head, body, KEYS, true).await?;
@@ -153,7 +154,7 @@ fn not_found(ruleset: &Ruleset<'_>, key: &str) -> Response<Bytes> {
 
 /// The answer with its tag, or nothing but the tag where the client has the answer already. The tag covers the answer, and so the context:
 /// clients send the old tag with changed attributes.
-fn conditional(head: &Parts, body: String) -> Response<Bytes> {
+fn conditional(head: &Head, body: String) -> Response<Bytes> {
     let tag = etag::of(body.as_bytes());
     let known = head.headers.get_all(IF_NONE_MATCH).iter().any(|known| etag::matches(known.as_bytes(), &tag));
     let mut response = if known { empty(StatusCode::NOT_MODIFIED) } else { json(StatusCode::OK, body) };

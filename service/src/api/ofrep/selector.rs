@@ -1,10 +1,11 @@
 //! `Flagd-Selector`: the flags of one set.
 
+use http::HeaderName;
 use http::request::Parts;
 use jackstaff_core::source::document;
 use jackstaff_core::{FlagIndex, Ruleset, Value};
 
-const HEADER: &str = "flagd-selector";
+pub(in crate::api) const HEADER: HeaderName = HeaderName::from_static("flagd-selector");
 
 /// The flag sets asked for.
 #[derive(Debug, PartialEq, Eq)]
