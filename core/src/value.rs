@@ -26,6 +26,13 @@ pub enum Value<'a> {
     Map(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
+impl Default for &Value<'_> {
+    /// `null`.
+    fn default() -> Self {
+        &Value::Null
+    }
+}
+
 impl<'a> Value<'a> {
     /// The text, if this is a string.
     #[must_use]

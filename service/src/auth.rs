@@ -6,7 +6,8 @@ use std::fmt;
 use http::HeaderName;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use serde::Deserialize;
+use jackstaff_core::Value;
+use jackstaff_core::source::{FromJson, Reading};
 use sha2::{Digest as _, Sha256};
 use subtle::{ConditionallySelectable as _, ConstantTimeEq as _};
 
@@ -19,8 +20,7 @@ const QUERY: &str = "sdkKey";
 pub(crate) const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
 /// What a key may be used for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyKind {
     /// By applications on servers.
     Server,
@@ -32,14 +32,27 @@ pub enum KeyKind {
     Admin,
 }
 
-impl fmt::Display for KeyKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl KeyKind {
+    const fn name(self) -> &'static str {
+        match self {
             Self::Server => "server",
             Self::Client => "client",
             Self::Mobile => "mobile",
             Self::Admin => "admin",
-        })
+        }
+    }
+}
+
+impl<'v> FromJson<'v> for KeyKind {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        let kinds = [Self::Server, Self::Client, Self::Mobile, Self::Admin];
+        reading.word(value, self, &kinds.map(|kind| (kind.name(), kind)));
+    }
+}
+
+impl fmt::Display for KeyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

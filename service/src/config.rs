@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use jackstaff_core::source::{Misread, read};
-use serde::Deserialize;
+use jackstaff_core::Value;
+use jackstaff_core::source::{FromJson, Misread, Reading, read};
 
 use crate::auth::{Key, KeyKind};
-use crate::filter_config::is_header_name;
+use crate::filter_config::{TestHeader, is_header_name};
 use crate::platform::Platform;
 use crate::rate_limit::RateLimit;
 use crate::ruleset_supply::{MAX_SOURCES, Source};
@@ -97,17 +97,27 @@ impl fmt::Display for ConfigError {
 
 impl std::error::Error for ConfigError {}
 
-#[derive(Deserialize)]
 struct KeyEntry {
     sha256: String,
     kind: KeyKind,
     environment: String,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct TestFacility {
-    header: String,
+impl Default for KeyEntry {
+    fn default() -> Self {
+        // A client's key may least.
+        Self { sha256: String::new(), kind: KeyKind::Client, environment: String::new() }
+    }
+}
+
+impl<'v> FromJson<'v> for KeyEntry {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.open_object(value, &mut |of| {
+            of.required("sha256", &mut self.sha256);
+            of.required("kind", &mut self.kind);
+            of.required("environment", &mut self.environment);
+        });
+    }
 }
 
 impl Config {
@@ -239,7 +249,7 @@ fn parse_test<'e>(text: &str, mut environments: impl Iterator<Item = &'e String>
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let facility: TestFacility =
+    let facility: TestHeader =
         read(text.as_bytes()).map_err(|error| format!("takes {{\"header\":\"<name>\"}} or nothing: {error}"))?;
     let header = facility.header.to_ascii_lowercase();
     if !is_header_name(&header) {

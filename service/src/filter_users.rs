@@ -21,8 +21,7 @@ impl<P: Platform + Clone + 'static> FilterUsers<P> {
     /// Where a setting cannot be used.
     pub fn new(config: &FilterConfig<'_>, platform: &P) -> Result<Option<Self>, Vec<ConfigError>> {
         let Some(data) = &config.user_data else { return Ok(None) };
-        let text = data.settings.as_ref().map_or_else(String::new, jackstaff_core::Value::to_json);
-        let settings = UserDataSettings::parse(&text).map_err(|message| {
+        let settings = UserDataSettings::parse(&data.setting()).map_err(|message| {
             vec![ConfigError::new("$.user_data.settings", message, "see docs/filter-configuration.md")]
         })?;
         let environment = config.environment.clone().unwrap_or_default();

@@ -5,22 +5,29 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use jackstaff_core::Timestamp;
-use jackstaff_core::source::read;
-use serde::Deserialize;
+use jackstaff_core::source::{FromJson, Reading, read};
+use jackstaff_core::{Timestamp, Value};
 
 /// A day: a longer window outlives every instance.
 const MAX_SECONDS: u32 = 86_400;
 
 /// So many requests in so many seconds, all at once or spread over them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields))]
 pub struct RateLimit {
     /// How many; 0 refuses all.
     pub requests: u32,
     /// In how many seconds.
     pub seconds: u32,
+}
+
+impl<'v> FromJson<'v> for RateLimit {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.required("requests", &mut self.requests);
+            of.required("seconds", &mut self.seconds);
+        });
+    }
 }
 
 impl RateLimit {

@@ -10,7 +10,7 @@ mod read;
 use std::borrow::Cow;
 
 pub use json::{document, member_text};
-pub use read::{Misread, from_value, read};
+pub use read::{FromJson, Misread, Object, Reading, from_value, read, read_all};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity};
 use crate::snapshot::{Builder, Dialect, digest};

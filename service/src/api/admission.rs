@@ -20,16 +20,16 @@ use crate::user_data::{Subject, UserDataSettings};
 const NOBODY: [u8; 32] = [0; 32];
 
 /// A request that may be answered.
-pub(super) struct Admitted<'h> {
+pub(super) struct Admitted {
     config: Arc<Config>,
     environment: String,
     /// The kind of the key; none where the request shows none.
     pub(super) kind: Option<KeyKind>,
     /// What the test facility says about this request.
-    pub(super) test: TestControl<'h>,
+    pub(super) test: TestControl,
 }
 
-impl Admitted<'_> {
+impl Admitted {
     /// The ruleset to decide on.
     pub(super) async fn ruleset<P: Platform>(&self, service: &Service<P>) -> Result<Supplied, Refusal> {
         service.ruleset(&self.environment, &self.config).await.map_err(|error| {
@@ -56,13 +56,13 @@ impl Admitted<'_> {
 
 /// Admits a request that shows a key of one of the kinds `wanted`; one that shows none where the endpoint may be `open` and the settings
 /// name an environment for those.
-pub(super) async fn admit<'h, P: Platform>(
+pub(super) async fn admit<P: Platform>(
     service: &Service<P>,
-    head: &'h Head,
+    head: &Head,
     body: &Bytes,
     wanted: &'static [KeyKind],
     open: bool,
-) -> Result<Admitted<'h>, Refusal> {
+) -> Result<Admitted, Refusal> {
     let config =
         service.config().await.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let (environment, digest, kind) = match (authorize(&config.keys, head, wanted), &config.open_environment) {
@@ -82,7 +82,7 @@ pub(super) async fn admit<'h, P: Platform>(
     Ok(Admitted { config, environment, kind, test })
 }
 
-fn test_control<'h>(config: &Config, head: &'h Head) -> Result<TestControl<'h>, Refusal> {
+fn test_control(config: &Config, head: &Head) -> Result<TestControl, Refusal> {
     let Some(name) = &config.test_header else { return Ok(TestControl::default()) };
     // Looking for a name that is not known beforehand takes 12 KB in a module.
     let among_others =

@@ -3,30 +3,40 @@
 use std::collections::BTreeMap;
 
 use jackstaff_core::Value;
-use serde::Deserialize;
+use jackstaff_core::source::{FromJson, Reading};
 
-use super::{ConfigError, FilterConfig};
+use super::{ConfigError, FilterConfig, JsonText};
 use crate::config;
 use crate::rate_limit::RateLimit;
 
 /// The HTTP API, served by the filter itself to the application beside it.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
-pub struct ApiConfig<'a> {
+#[derive(Debug, Default)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields))]
+pub struct ApiConfig {
     /// The path below which it is served, such as `/flags`: `/flags/v1/variables` is then `/v1/variables` of the API. No such request
     /// reaches the application.
     pub prefix: String,
     /// Who may ask: a list of the entries that `jackstaff key` prints. They name `environment`, which must be given too.
-    #[serde(borrow, default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<BTreeMap<String, String>>>"))]
-    pub keys: Option<Value<'a>>,
+    pub keys: Option<JsonText>,
     /// Whether OFREP answers whoever shows no key too. Such a caller can read every flag's value for every user.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub open: bool,
     /// How many requests a key may make of one worker; no limit when absent.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub rate_limit: Option<RateLimit>,
+}
+
+impl<'v> FromJson<'v> for ApiConfig {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.required("prefix", &mut self.prefix);
+            of.optional("keys", &mut self.keys);
+            of.optional("open", &mut self.open);
+            of.optional("rate_limit", &mut self.rate_limit);
+        });
+    }
 }
 
 impl FilterConfig<'_> {
@@ -35,7 +45,7 @@ impl FilterConfig<'_> {
     pub fn settings(&self) -> BTreeMap<&'static str, String> {
         let mut settings = self.user_data_settings();
         let Some(api) = &self.api else { return settings };
-        let keys = api.keys.as_ref().map_or_else(|| "[]".to_owned(), Value::to_json);
+        let keys = api.keys.as_ref().map_or("[]", |keys| &keys.0).to_owned();
         settings.insert(config::KEYS, keys);
         if api.open {
             settings.insert(config::OPEN_ENVIRONMENT, self.environment.clone().unwrap_or_default());

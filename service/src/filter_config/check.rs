@@ -19,7 +19,7 @@ type NameAt<'c> = (String, &'c str);
 impl FilterConfig<'_> {
     pub(super) fn normalise(&mut self) {
         let names = [&mut self.headers.flags, &mut self.headers.key, &mut self.headers.status];
-        let own = self.per_flag_headers.values_mut();
+        let own = self.per_flag_headers.iter_mut().map(|(_, header)| header);
         let context = self.context.as_mut().map(|context| &mut context.header);
         let test = self.test.as_mut().map(|test| &mut test.header);
         let attributes = self.attributes.iter_mut().filter_map(|attribute| attribute.header.as_mut());

@@ -13,12 +13,10 @@ pub mod schema;
 mod sources;
 mod user_data;
 
-use std::collections::BTreeMap;
 use std::fmt;
 
-use jackstaff_core::source::{Misread, member_text, read};
-use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
+use jackstaff_core::Value;
+use jackstaff_core::source::{FromJson, Misread, Reading, member_text, read_all};
 
 pub use self::api::ApiConfig;
 pub(crate) use self::check::is_header_name;
@@ -38,13 +36,11 @@ pub const MAX_HEADER_BYTES: usize = 60 * 1_024;
 pub const MAX_OWN_HEADERS: usize = 50;
 
 /// A plugin configuration, checked.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(default, deny_unknown_fields)]
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(default, deny_unknown_fields))]
 pub struct FilterConfig<'a> {
     /// A ruleset's source as a JSON object, or a snapshot in base64 as a string. Without one, no flags are decided, and forged headers are
     /// removed all the same.
-    #[serde(deserialize_with = "as_text")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<schema::Ruleset>"))]
     pub ruleset: Option<&'a str>,
     /// Servers that have the ruleset, in order of preference. They are asked again and again, and the one in `ruleset` serves until one answers.
@@ -65,7 +61,8 @@ pub struct FilterConfig<'a> {
     /// The names of the headers that are sent.
     pub headers: HeaderNames,
     /// Headers with the plain value of one flag each, by flag key.
-    pub per_flag_headers: BTreeMap<String, String>,
+    #[cfg_attr(feature = "schema", schemars(with = "schema::Texts"), serde(serialize_with = "schema::texts"))]
+    pub per_flag_headers: Vec<(String, String)>,
     /// Whether each member of the flag header names its variant.
     pub variants: bool,
     /// The byte budget of the flag header.
@@ -73,11 +70,9 @@ pub struct FilterConfig<'a> {
     /// The name of the environment that this ruleset belongs to. Only the API, user data and the test facility need it.
     pub environment: Option<String>,
     /// The HTTP API, served by the filter itself to the application beside it. Without this, requests are not looked at for it.
-    #[serde(borrow)]
-    pub api: Option<ApiConfig<'a>>,
+    pub api: Option<ApiConfig>,
     /// What is stored about users. Without this nothing is, and `/v1/edgedb` says so.
-    #[serde(borrow)]
-    pub user_data: Option<UserDataConfig<'a>>,
+    pub user_data: Option<UserDataConfig>,
     /// Who may choose variants for themselves. Nobody when absent.
     pub overrides: Option<OverridesConfig>,
     /// What responses tell browsers. Nothing unless asked for.
@@ -104,7 +99,7 @@ impl Default for FilterConfig<'_> {
             attributes: Vec::new(),
             context: None,
             headers: HeaderNames::default(),
-            per_flag_headers: BTreeMap::new(),
+            per_flag_headers: Vec::new(),
             variants: false,
             max_header_bytes: DEFAULT_HEADER_BYTES,
             environment: None,
@@ -120,10 +115,38 @@ impl Default for FilterConfig<'_> {
     }
 }
 
+impl<'v> FromJson<'v> for FilterConfig<'_> {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            // Taken as it is written, by whoever knows the whole text.
+            of.optional("ruleset", &mut ());
+            of.optional("sources", &mut self.sources);
+            of.optional("refresh", &mut self.refresh);
+            of.optional("flags", &mut self.flags);
+            of.optional("routes", &mut self.routes);
+            of.optional("identity", &mut self.identity);
+            of.optional("attributes", &mut self.attributes);
+            of.optional("context", &mut self.context);
+            of.optional("headers", &mut self.headers);
+            of.optional("per_flag_headers", &mut self.per_flag_headers);
+            of.optional("variants", &mut self.variants);
+            of.optional("max_header_bytes", &mut self.max_header_bytes);
+            of.optional("environment", &mut self.environment);
+            of.optional("api", &mut self.api);
+            of.optional("user_data", &mut self.user_data);
+            of.optional("overrides", &mut self.overrides);
+            of.optional("response", &mut self.response);
+            of.optional("access_log", &mut self.access_log);
+            of.optional("metrics", &mut self.metrics);
+            of.optional("events", &mut self.events);
+            of.optional("test", &mut self.test);
+        });
+    }
+}
+
 /// The names of the headers that every request gets.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(default, deny_unknown_fields))]
 pub struct HeaderNames {
     /// The flags.
     pub flags: String,
@@ -139,13 +162,41 @@ impl Default for HeaderNames {
     }
 }
 
+impl<'v> FromJson<'v> for HeaderNames {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.optional("flags", &mut self.flags);
+            of.optional("key", &mut self.key);
+            of.optional("status", &mut self.status);
+        });
+    }
+}
+
 /// The test facility.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields))]
 pub struct TestHeader {
     /// The header that carries `{"now": "<RFC 3339>", "overrides": {"<decision id>": "<variant id>"}}`.
     pub header: String,
+}
+
+impl<'v> FromJson<'v> for TestHeader {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.required("header", &mut self.header);
+        });
+    }
+}
+
+/// Any JSON, as compact text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(serde::Serialize))]
+pub struct JsonText(pub String);
+
+impl<'v> FromJson<'v> for JsonText {
+    fn read(&mut self, value: &'v Value<'v>, _: &mut Reading<'v>) {
+        self.0 = value.to_json();
+    }
 }
 
 /// Something in a configuration that cannot be used.
@@ -178,30 +229,25 @@ impl<'a> FilterConfig<'a> {
     /// Reads a configuration. No bytes at all are an empty configuration. Header names are put in lower case.
     ///
     /// # Errors
-    /// Everything that is wrong with it, where it is JSON of the right shape; else the first thing.
+    /// What is wrong with its shape; where that is right, everything that is wrong with what it says.
     pub fn parse(json: &'a [u8]) -> Result<Self, Vec<ConfigError>> {
         if json.trim_ascii().is_empty() {
             return Ok(Self::default());
         }
         if !json.trim_ascii_start().starts_with(b"{") {
-            // serde would take a list for a struct.
             return Err(vec![ConfigError::new(
                 "$",
                 "is no JSON object",
                 "give the configuration as a google.protobuf.StringValue that holds a JSON object",
             )]);
         }
-        let mut config: Self = read(json).map_err(|misread| vec![unreadable(misread)])?;
+        let read = read_all::<Self>(json);
+        let mut config = read.map_err(|found| found.into_iter().map(unreadable).collect::<Vec<_>>())?;
         config.ruleset = member_text(json, "ruleset");
         config.normalise();
         let errors = config.check();
         if errors.is_empty() { Ok(config) } else { Err(errors) }
     }
-}
-
-/// A member that is taken as it is written, by whoever knows the whole text.
-fn as_text<'a, 'd, D: Deserializer<'d>>(deserializer: D) -> Result<Option<&'a str>, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| None)
 }
 
 fn unreadable(Misread { path, message }: Misread) -> ConfigError {

@@ -3,7 +3,7 @@
 /// A longer name is none that was misspelt; the bound keeps the comparison short.
 const MAX_NAME: usize = 64;
 
-/// The nearest of the names that serde says it expected, where the one that it does not know resembles one: its message reads
+/// The nearest of the names that the reader says it expected, where the one that it does not know resembles one: its message reads
 /// "unknown field `a`, expected one of `b`, `c`", or the same of a variant.
 pub(super) fn suggestion(message: &str) -> Option<&str> {
     let mut names = message.strip_prefix("unknown ")?.split('`').skip(1).step_by(2);

@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use jackstaff_core::Value;
+use jackstaff_core::source::{FromJson, Reading};
 
 use super::{ConfigError, FilterConfig};
 use crate::ruleset_supply::Source;
@@ -17,24 +18,32 @@ const DEFAULT_INTERVAL_S: u32 = 10;
 const MAX_INTERVAL_S: u32 = 3_600;
 
 /// A selection, and the requests that it is for: `name`, `path_prefix` or both.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields))]
 pub struct RouteConfig {
     /// What a route of Envoy's calls it: `metadata: { filter_metadata: { jackstaff: { route: <name> } } }`.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub name: Option<String>,
     /// What the path begins with, such as `/checkout`.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub path_prefix: Option<String>,
     /// The keys of the flags to send; none when empty.
     pub flags: Vec<String>,
 }
 
+impl<'v> FromJson<'v> for RouteConfig {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.optional("name", &mut self.name);
+            of.optional("path_prefix", &mut self.path_prefix);
+            of.required("flags", &mut self.flags);
+        });
+    }
+}
+
 /// What responses tell browsers.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(default, deny_unknown_fields))]
 pub struct ResponseConfig {
     /// A response header with what the application saw in the flag header. Scripts of the page can then read it.
     pub header: Option<String>,
@@ -42,16 +51,39 @@ pub struct ResponseConfig {
     pub server_timing: bool,
 }
 
+impl<'v> FromJson<'v> for ResponseConfig {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.optional("header", &mut self.header);
+            of.optional("server_timing", &mut self.server_timing);
+        });
+    }
+}
+
 /// Where exposure events go: how often each flag gave each variant, as NDJSON, by POST.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields))]
 pub struct EventsConfig {
     /// The collector.
     pub collector: Source,
     /// Seconds between two batches of a worker.
-    #[serde(default = "default_interval_s")]
+    #[cfg_attr(feature = "schema", serde(default = "default_interval_s"))]
     pub interval_s: u32,
+}
+
+impl Default for EventsConfig {
+    fn default() -> Self {
+        Self { collector: Source::default(), interval_s: default_interval_s() }
+    }
+}
+
+impl<'v> FromJson<'v> for EventsConfig {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.required("collector", &mut self.collector);
+            of.optional("interval_s", &mut self.interval_s);
+        });
+    }
 }
 
 const fn default_interval_s() -> u32 {

@@ -2,24 +2,34 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use jackstaff_core::Value;
+use jackstaff_core::source::{FromJson, Reading};
 
 use super::{ConfigError, FilterConfig};
 use crate::overrides::MIN_SECRET_BYTES;
 
 /// Tokens that `jackstaff token` makes force variants for whoever shows one. Without a secret there are none.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields))]
 pub struct OverridesConfig {
     /// The secret that tokens are signed with: at least 32 bytes.
     pub secret: String,
     /// The header that carries a token. It is removed from the request.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub header: Option<String>,
     /// The cookie that carries a token, where no header does.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub cookie: Option<String>,
+}
+
+impl<'v> FromJson<'v> for OverridesConfig {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.required("secret", &mut self.secret);
+            of.optional("header", &mut self.header);
+            of.optional("cookie", &mut self.cookie);
+        });
+    }
 }
 
 /// Without the secret.

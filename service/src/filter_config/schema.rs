@@ -18,6 +18,14 @@ pub(super) enum Ruleset {
     Snapshot(String),
 }
 
+/// What `per_flag_headers` is in JSON.
+pub(super) type Texts = BTreeMap<String, String>;
+
+/// Writes pairs as what they are in JSON.
+pub(super) fn texts<S: serde::Serializer>(pairs: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, text)| (name, text)))
+}
+
 /// The schema, by JSON Schema 2020-12.
 #[must_use]
 pub fn schema() -> Value {

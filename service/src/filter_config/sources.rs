@@ -1,6 +1,7 @@
 //! Where the filter gets its ruleset from, and how often.
 
-use serde::Deserialize;
+use jackstaff_core::Value;
+use jackstaff_core::source::{FromJson, Reading};
 
 use super::{ConfigError, FilterConfig};
 use crate::ruleset_supply::MAX_SOURCES;
@@ -15,9 +16,8 @@ const MAX_POLL_S: u32 = 3_600;
 const MAX_AGE_S: u64 = 315_360_000;
 
 /// How the sources are asked.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(default, deny_unknown_fields))]
 pub struct RefreshConfig {
     /// Seconds between two looks at the sources. One worker of a proxy looks, for all.
     pub poll_s: u32,
@@ -28,9 +28,8 @@ pub struct RefreshConfig {
 }
 
 /// What happens to requests while there is no ruleset.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Without {
     /// They go on without flags, and the status header says `none`: the application uses its defaults.
     #[default]
@@ -39,9 +38,25 @@ pub enum Without {
     Unavailable,
 }
 
+impl<'v> FromJson<'v> for Without {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.word(value, self, &[("defaults", Self::Defaults), ("unavailable", Self::Unavailable)]);
+    }
+}
+
 impl Default for RefreshConfig {
     fn default() -> Self {
         Self { poll_s: DEFAULT_POLL_S, max_age_s: None, without: Without::Defaults }
+    }
+}
+
+impl<'v> FromJson<'v> for RefreshConfig {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.optional("poll_s", &mut self.poll_s);
+            of.optional("max_age_s", &mut self.max_age_s);
+            of.optional("without", &mut self.without);
+        });
     }
 }
 

@@ -55,6 +55,14 @@ fn what_cannot_be_read_is_named() {
 }
 
 #[test]
+fn everything_that_cannot_be_read_is_named_at_once() {
+    let json =
+        r#"{"flagz":[],"variants":1,"headers":{"key":null},"attributes":[{"nam":"a"},{"name":"b","scope":"c"}]}"#;
+    let expected = ["$.flagz", "$.attributes[0].nam", "$.attributes[0]", "$.attributes[1].scope", "$.headers.key"];
+    assert_eq!(paths(json), [&expected[..], &["$.variants"]].concat());
+}
+
+#[test]
 fn a_misspelt_name_is_told_its_right_spelling() {
     let remedy = |json: &str| FilterConfig::parse(json.as_bytes()).unwrap_err().remove(0).remedy;
     assert!(remedy(r#"{"flagz":[]}"#).contains("`flags`"));

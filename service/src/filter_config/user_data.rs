@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jackstaff_core::Value;
-use serde::Deserialize;
+use jackstaff_core::source::{FromJson, Reading};
 
-use super::{ConfigError, FilterConfig};
+use super::{ConfigError, FilterConfig, JsonText};
 use crate::config;
 
 /// Users that the workers of an Envoy remember together, unless the configuration says otherwise.
@@ -15,23 +15,38 @@ const DEFAULT_USERS: u32 = 10_000;
 const MAX_USERS: u32 = 1_000_000;
 
 /// What is stored about users, in the memory that all workers share. It lasts until Envoy restarts.
-#[derive(Debug, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields, default)]
-pub struct UserDataConfig<'a> {
+#[derive(Debug)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields, default))]
+pub struct UserDataConfig {
     /// About how many users there is room for. Whoever was changed longest ago makes room for others.
     pub users: u32,
     /// Whether the flags that are sent to the application are decided with it.
     pub inject: bool,
     /// What the setting `user_data` of the other platforms is: `client_writes`, `expire_days`, `read_limit_ms`, `remote`…
-    #[serde(borrow)]
     #[cfg_attr(feature = "schema", schemars(with = "Option<BTreeMap<String, serde_json::Value>>"))]
-    pub settings: Option<Value<'a>>,
+    pub settings: Option<JsonText>,
 }
 
-impl Default for UserDataConfig<'_> {
+impl Default for UserDataConfig {
     fn default() -> Self {
         Self { users: DEFAULT_USERS, inject: true, settings: None }
+    }
+}
+
+impl<'v> FromJson<'v> for UserDataConfig {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.optional("users", &mut self.users);
+            of.optional("inject", &mut self.inject);
+            of.optional("settings", &mut self.settings);
+        });
+    }
+}
+
+impl UserDataConfig {
+    /// The text of the setting `user_data`.
+    pub(crate) fn setting(&self) -> String {
+        self.settings.as_ref().map_or_else(String::new, |settings| settings.0.clone())
     }
 }
 
@@ -39,7 +54,7 @@ impl FilterConfig<'_> {
     /// The settings of user data, by the names by which the service asks for them.
     pub(crate) fn user_data_settings(&self) -> BTreeMap<&'static str, String> {
         let text = match &self.user_data {
-            Some(data) => data.settings.as_ref().map_or_else(String::new, Value::to_json),
+            Some(data) => data.setting(),
             None => r#"{"enabled":false}"#.to_owned(),
         };
         BTreeMap::from([(config::USER_DATA, text)])

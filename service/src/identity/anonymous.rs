@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use serde::Deserialize;
+use jackstaff_core::Value;
+use jackstaff_core::source::{FromJson, Reading};
 
 use super::{Headers, Identity, cookie};
 use crate::filter_config::ConfigError;
@@ -16,9 +17,8 @@ const MAX_MAX_AGE: u64 = 400 * 24 * 60 * 60;
 const MAX_VALUE_BYTES: usize = 200;
 
 /// The cookie of an anonymous id, and how it is set.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(default, deny_unknown_fields))]
 pub struct Anonymous {
     /// Its name.
     pub cookie: String,
@@ -39,9 +39,8 @@ pub struct Anonymous {
 }
 
 /// A cookie that says yes.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields))]
 pub struct Consent {
     /// Its name.
     pub cookie: String,
@@ -49,17 +48,32 @@ pub struct Consent {
     pub value: String,
 }
 
+impl<'v> FromJson<'v> for Consent {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.required("cookie", &mut self.cookie);
+            of.required("value", &mut self.value);
+        });
+    }
+}
+
 /// The `SameSite` attribute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum SameSite {
     /// Never from other sites.
     Strict,
     /// When a link leads here.
+    #[default]
     Lax,
     /// Always. Needs `secure`.
     None,
+}
+
+impl<'v> FromJson<'v> for SameSite {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.word(value, self, &[("strict", Self::Strict), ("lax", Self::Lax), ("none", Self::None)]);
+    }
 }
 
 impl Default for Anonymous {
@@ -69,11 +83,26 @@ impl Default for Anonymous {
             max_age: DEFAULT_MAX_AGE,
             secure: true,
             http_only: true,
-            same_site: SameSite::Lax,
+            same_site: SameSite::default(),
             path: "/".to_owned(),
             domain: None,
             consent: None,
         }
+    }
+}
+
+impl<'v> FromJson<'v> for Anonymous {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.optional("cookie", &mut self.cookie);
+            of.optional("max_age", &mut self.max_age);
+            of.optional("secure", &mut self.secure);
+            of.optional("http_only", &mut self.http_only);
+            of.optional("same_site", &mut self.same_site);
+            of.optional("path", &mut self.path);
+            of.optional("domain", &mut self.domain);
+            of.optional("consent", &mut self.consent);
+        });
     }
 }
 

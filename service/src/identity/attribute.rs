@@ -1,38 +1,47 @@
 //! Attributes of the user from headers and Envoy's properties, by an explicit list.
 
-use jackstaff_core::source::document;
+use jackstaff_core::source::{FromJson, Reading, document};
 use jackstaff_core::{Context, Scope, Value, parse_number};
-use serde::Deserialize;
 
 use super::{Headers, Surroundings, check_property, first};
 use crate::filter_config::ConfigError;
 
 /// A header or a property that is an attribute: one of both is named.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields))]
 pub struct Attribute {
     /// The header. Of several with this name, the first counts.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub header: Option<String>,
     /// A property of Envoy, by its path, such as a claim that jwt_authn has checked:
     /// `["metadata", "filter_metadata", "envoy.filters.http.jwt_authn", "<payload_in_metadata>", "plan"]`. Lists and objects are left out.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub property: Option<Vec<String>>,
     /// The name by which rules know the attribute.
     pub name: String,
     /// Where rules look for it.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub scope: AttributeScope,
     /// What it is read as. A value that is none of these is left out.
-    #[serde(default, rename = "type")]
+    #[cfg_attr(feature = "schema", serde(default, rename = "type"))]
     pub kind: AttributeType,
 }
 
+impl<'v> FromJson<'v> for Attribute {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.optional("header", &mut self.header);
+            of.optional("property", &mut self.property);
+            of.required("name", &mut self.name);
+            of.optional("scope", &mut self.scope);
+            of.optional("type", &mut self.kind);
+        });
+    }
+}
+
 /// The scopes of [`Scope`] that a header may set.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum AttributeScope {
     /// The user's own fields: `email`, `country`, `appVersion`…
     Profile,
@@ -43,10 +52,15 @@ pub enum AttributeScope {
     Private,
 }
 
+impl<'v> FromJson<'v> for AttributeScope {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.word(value, self, &[("profile", Self::Profile), ("custom", Self::Custom), ("private", Self::Private)]);
+    }
+}
+
 /// How a header is read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum AttributeType {
     /// Text, without the spaces around it.
     #[default]
@@ -57,6 +71,16 @@ pub enum AttributeType {
     Boolean,
     /// Any JSON value.
     Json,
+}
+
+impl<'v> FromJson<'v> for AttributeType {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.word(
+            value,
+            self,
+            &[("string", Self::String), ("number", Self::Number), ("boolean", Self::Boolean), ("json", Self::Json)],
+        );
+    }
 }
 
 impl Attribute {

@@ -5,7 +5,8 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::alphabet::STANDARD;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use serde::Deserialize;
+use jackstaff_core::Value;
+use jackstaff_core::source::{FromJson, Reading};
 
 /// A longer value is passed over: Envoy takes no more than 60 KiB of headers together.
 pub const MAX_CONTEXT_BYTES: usize = 60 * 1_024;
@@ -19,15 +20,23 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 );
 
 /// The header of a trusted context.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields))]
 pub struct ContextHeader {
     /// Its name.
     pub header: String,
     /// That clients cannot send it themselves. Must be said.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub trusted: bool,
+}
+
+impl<'v> FromJson<'v> for ContextHeader {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.required("header", &mut self.header);
+            of.optional("trusted", &mut self.trusted);
+        });
+    }
 }
 
 /// The JSON in a context header: as it stands where it begins with `{`, else in base64 or base64url, with or without the colons of an

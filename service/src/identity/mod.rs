@@ -10,9 +10,9 @@ mod cookie;
 
 use std::borrow::Cow;
 
-use jackstaff_core::Context;
 use jackstaff_core::source::devcycle::{UserError, parse_user};
-use serde::Deserialize;
+use jackstaff_core::source::{FromJson, Reading};
+use jackstaff_core::{Context, Value};
 
 pub use self::anonymous::{Anonymous, Consent, SameSite};
 pub use self::attribute::{Attribute, AttributeScope, AttributeType};
@@ -30,9 +30,8 @@ pub type Headers<'h> = [(&'h [u8], &'h [u8])];
 pub const MAX_ID_BYTES: usize = 1_024;
 
 /// Where a user's id is looked for.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(rename_all = "snake_case"))]
 pub enum Source {
     /// The value of a header. Of several with this name, the first counts.
     Header(String),
@@ -46,6 +45,27 @@ pub enum Source {
     Property(Vec<String>),
     /// A cookie with a random id, set where it is missing. This source always has an id, so it comes last.
     Anonymous(Anonymous),
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self::Header(String::new())
+    }
+}
+
+impl<'v> FromJson<'v> for Source {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.alternative(value, &mut |of| {
+            let header = of.member("header").map(Self::Header);
+            let cookie = of.member("cookie").map(Self::Cookie);
+            let query = of.member("query").map(Self::Query);
+            let property = of.member("property").map(Self::Property);
+            let anonymous = of.member("anonymous").map(Self::Anonymous);
+            if let Some(source) = header.or(cookie).or(query).or(property).or(anonymous) {
+                *self = source;
+            }
+        });
+    }
 }
 
 /// A user's id.

@@ -1,6 +1,7 @@
 //! Who is found in which headers.
 
-use jackstaff_core::{Context, Scope, Value};
+use jackstaff_core::source::read;
+use jackstaff_core::{Context, Scope};
 use proptest::prelude::*;
 
 use super::*;
@@ -51,7 +52,7 @@ fn without_randomness_there_is_no_id() {
 }
 
 fn found(json: &str, headers: &[(&str, &str)]) -> Option<(String, bool)> {
-    let sources: Vec<Source> = serde_json::from_str(json).unwrap();
+    let sources: Vec<Source> = read(json.as_bytes()).unwrap();
     let headers: Vec<_> = headers.iter().map(|(name, value)| (name.as_bytes(), value.as_bytes())).collect();
     let found = identify(&sources, &headers, &mut Around(Some([1; 16])))?;
     Some((found.id.into_owned(), found.set_cookie.is_some()))

@@ -1,6 +1,5 @@
 //! From a checked configuration to a ruleset that is ready to decide.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::Engine as _;
@@ -52,7 +51,7 @@ fn some(found: Vec<String>, notices: &mut Vec<String>) {
 pub(super) struct Selection {
     flags: Option<Vec<String>>,
     routes: Vec<RouteConfig>,
-    per_flag_headers: BTreeMap<String, String>,
+    per_flag_headers: Vec<(String, String)>,
     options: Options,
 }
 

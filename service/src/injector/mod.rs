@@ -114,7 +114,7 @@ impl Injector {
         let guard = Guard::new(
             names
                 .into_iter()
-                .chain(config.per_flag_headers.values())
+                .chain(config.per_flag_headers.iter().map(|(_, header)| header))
                 .chain(config.context.iter().map(|context| &context.header))
                 .chain(config.overrides.iter().filter_map(|overrides| overrides.header.as_ref()))
                 .chain(config.test.iter().map(|test| &test.header))

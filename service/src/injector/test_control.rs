@@ -1,19 +1,17 @@
 //! The test facility: a request says what time it is and which variants it gets.
 
-use std::borrow::Cow;
 use std::fmt;
 
-use jackstaff_core::source::read;
+use jackstaff_core::source::{FromJson, Reading, read};
 use jackstaff_core::{Timestamp, Value};
-use serde::Deserialize;
 
 /// What the test header asks for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TestControl<'h> {
+pub struct TestControl {
     /// The time for this request.
     pub now: Option<Timestamp>,
     /// Variant ids by decision id, in the order written: the last one has the last word.
-    variants: Vec<(Cow<'h, str>, Cow<'h, str>)>,
+    variants: Vec<(String, String)>,
 }
 
 /// Why a test header says nothing.
@@ -28,44 +26,39 @@ impl fmt::Display for TestControlError {
 
 impl std::error::Error for TestControlError {}
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Wire<'h> {
+#[derive(Default)]
+struct Wire {
     now: Option<String>,
-    #[serde(default, borrow)]
-    overrides: Option<Value<'h>>,
+    overrides: Option<Vec<(String, String)>>,
 }
 
-impl<'h> TestControl<'h> {
+impl<'v> FromJson<'v> for Wire {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.optional("now", &mut self.now);
+            of.optional("overrides", &mut self.overrides);
+        });
+    }
+}
+
+impl TestControl {
     /// Reads `{"now": "<RFC 3339>", "overrides": {"<decision id>": "<variant id>"}}`, both parts optional.
     ///
     /// # Errors
     /// Where it is something else.
-    pub fn parse(value: &'h [u8]) -> Result<Self, TestControlError> {
-        let refuse = |error: &dyn fmt::Display| TestControlError(error.to_string());
-        let wire: Wire<'h> = read(value).map_err(|error| refuse(&error))?;
-        let now = match wire.now {
-            None => None,
-            Some(text) => Some(Timestamp::parse(&text).ok_or_else(|| refuse(&"`now` is no time as in RFC 3339"))?),
-        };
-        let variants = match wire.overrides {
-            None | Some(Value::Null) => Vec::new(),
-            Some(Value::Map(members)) => members
-                .into_iter()
-                .map(|(decision, variant)| match variant {
-                    Value::String(variant) => Ok((decision, variant)),
-                    _ => Err(refuse(&"`overrides` must map decision ids to variant ids")),
-                })
-                .collect::<Result<_, _>>()?,
-            Some(_) => return Err(refuse(&"`overrides` must be an object")),
-        };
-        Ok(Self { now, variants })
+    pub fn parse(value: &[u8]) -> Result<Self, TestControlError> {
+        let Wire { now, overrides } = read(value).map_err(|misread| TestControlError(misread.to_string()))?;
+        let moment = now.as_deref().map(Timestamp::parse);
+        if moment == Some(None) {
+            return Err(TestControlError("`now` is no time as in RFC 3339".to_owned()));
+        }
+        Ok(Self { now: moment.flatten(), variants: overrides.unwrap_or_default() })
     }
 
     /// The variants in the form that decisions take them.
     #[must_use]
     pub fn overrides(&self) -> Vec<(&str, &str)> {
-        self.variants.iter().map(|(decision, variant)| (&**decision, &**variant)).collect()
+        self.variants.iter().map(|(decision, variant)| (decision.as_str(), variant.as_str())).collect()
     }
 }
 

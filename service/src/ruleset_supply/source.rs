@@ -4,7 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, StatusCode, header};
-use serde::Deserialize;
+use jackstaff_core::Value;
+use jackstaff_core::source::{FromJson, Reading};
 
 use crate::platform::{Platform, request};
 
@@ -19,9 +20,8 @@ const DEFAULT_LIMIT_MS: u32 = 5_000;
 const MAX_LIMIT_MS: u32 = 60_000;
 
 /// One place where the ruleset is to be had.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize))]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema, serde::Serialize), serde(deny_unknown_fields))]
 pub struct Source {
     /// The server, as the platform calls it: a cluster of Envoy's, a backend of Fastly's, the beginning of a URL on Spin.
     pub origin: String,
@@ -30,18 +30,44 @@ pub struct Source {
     /// The path with its query.
     pub path: String,
     /// The `authorization` header, where the server wants one. Secret.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub authorization: Option<String>,
     /// Milliseconds after which the server counts as down.
-    #[serde(default = "default_limit_ms")]
+    #[cfg_attr(feature = "schema", serde(default = "default_limit_ms"))]
     pub limit_ms: u32,
     /// The environment whose ruleset this is; every one when absent. The filter has one only.
-    #[serde(default)]
+    #[cfg_attr(feature = "schema", serde(default))]
     pub environment: Option<String>,
 }
 
 const fn default_limit_ms() -> u32 {
     DEFAULT_LIMIT_MS
+}
+
+impl Default for Source {
+    fn default() -> Self {
+        Self {
+            origin: String::new(),
+            authority: String::new(),
+            path: String::new(),
+            authorization: None,
+            limit_ms: default_limit_ms(),
+            environment: None,
+        }
+    }
+}
+
+impl<'v> FromJson<'v> for Source {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.required("origin", &mut self.origin);
+            of.required("authority", &mut self.authority);
+            of.required("path", &mut self.path);
+            of.optional("authorization", &mut self.authorization);
+            of.optional("limit_ms", &mut self.limit_ms);
+            of.optional("environment", &mut self.environment);
+        });
+    }
 }
 
 /// Without what may be secret.

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 
 use crate::platform::{FetchError, Found, Platform, PlatformError, ReadError, Written};
+use jackstaff_core::source::read;
 use jackstaff_core::{CompileOptions, compile};
 
 const CACHE_MS: i64 = 10_000;
@@ -225,7 +226,7 @@ fn begin(
     answer: Result<(u16, Vec<u8>), FetchError>,
 ) -> Result<Supplied, Unsupplied> {
     let sources: Vec<Source> =
-        serde_json::from_str(r#"[{"origin":"o","authority":"a","path":"/","environment":"e"},{"origin":"o","authority":"a","path":"/","environment":"f"}]"#)
+        read(br#"[{"origin":"o","authority":"a","path":"/","environment":"e"},{"origin":"o","authority":"a","path":"/","environment":"f"}]"#)
             .unwrap();
     platform.set_servers(Box::new(move |_, _, _| {
         let (status, body) = answer.clone()?;

@@ -8,9 +8,8 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
-use jackstaff_core::source::document;
+use jackstaff_core::source::{FromJson, Reading, document};
 use jackstaff_core::{Timestamp, Value};
-use serde::Deserialize;
 
 use super::copy::{self, Copied};
 use super::{ChangeError, Changed, Document, Outcome, Patch, Recalled, Subject};
@@ -37,30 +36,44 @@ pub(super) const CHANGE_BESIDE_LIMIT_MS: u32 = 1_000;
 const MAX_SAID: usize = 500;
 
 /// Who keeps the user data.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Remote {
     /// As the platform calls it: see [`Platform::fetch`].
     origin: String,
     /// The `host` header.
     authority: String,
     /// What comes before `/v1/edgedb` in the path.
-    #[serde(default)]
     path: String,
     /// A server key of the other's. Secret.
     key: String,
-    #[serde(default = "default_cache_s")]
     cache_s: u64,
-    #[serde(default = "default_missing_cache_s")]
     missing_cache_s: u64,
 }
 
-const fn default_cache_s() -> u64 {
-    DEFAULT_CACHE_S
+impl Default for Remote {
+    fn default() -> Self {
+        Self {
+            origin: String::new(),
+            authority: String::new(),
+            path: String::new(),
+            key: String::new(),
+            cache_s: DEFAULT_CACHE_S,
+            missing_cache_s: DEFAULT_MISSING_CACHE_S,
+        }
+    }
 }
 
-const fn default_missing_cache_s() -> u64 {
-    DEFAULT_MISSING_CACHE_S
+impl<'v> FromJson<'v> for Remote {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.required("origin", &mut self.origin);
+            of.required("authority", &mut self.authority);
+            of.optional("path", &mut self.path);
+            of.required("key", &mut self.key);
+            of.optional("cache_s", &mut self.cache_s);
+            of.optional("missing_cache_s", &mut self.missing_cache_s);
+        });
+    }
 }
 
 /// What the other has about a user, and how many seconds that may be cached.

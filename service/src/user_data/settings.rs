@@ -1,7 +1,7 @@
 //! The setting `user_data`: whose attributes are stored together, who may write them, how long they last.
 
-use jackstaff_core::source::read;
-use serde::Deserialize;
+use jackstaff_core::Value;
+use jackstaff_core::source::{FromJson, Reading, read};
 
 use super::Remote;
 use crate::auth::KeyKind;
@@ -45,8 +45,6 @@ enum ClientWrites {
     Listed(Vec<String>),
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
 struct Wire {
     enabled: bool,
     namespace: Option<String>,
@@ -69,11 +67,35 @@ impl Default for Wire {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
+impl<'v> FromJson<'v> for Wire {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.object(value, &mut |of| {
+            of.optional("enabled", &mut self.enabled);
+            of.optional("namespace", &mut self.namespace);
+            of.optional("client_writes", &mut self.client_writes);
+            of.optional("read_limit_ms", &mut self.read_limit_ms);
+            of.optional("expire_days", &mut self.expire_days);
+            of.optional("remote", &mut self.remote);
+        });
+    }
+}
+
 enum ListOrAll {
     List(Vec<String>),
     Word(String),
+}
+
+impl<'v> FromJson<'v> for ListOrAll {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        *self = match value {
+            Value::String(word) => Self::Word(word.to_string()),
+            _ => {
+                let mut names = Vec::new();
+                names.read(value, reading);
+                Self::List(names)
+            }
+        };
+    }
 }
 
 impl UserDataSettings {
@@ -84,8 +106,6 @@ impl UserDataSettings {
     pub fn parse(text: &str) -> Result<Self, String> {
         let wire: Wire = match text.trim() {
             "" => Wire::default(),
-            // A list would count as an object of which nothing is set.
-            text if !text.starts_with('{') => return Err("is no JSON object, such as {\"expire_days\":90}".to_owned()),
             text => read::<Wire>(text.as_bytes()).map_err(|error| {
                 format!(
                     "is no such JSON object as {{\"namespace\":\"shop\",\"client_writes\":[\"customData.stars\"],\"read_limit_ms\":20,\"expire_days\":90}}: {error}"

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::wire::{Audience, Part, member};
+use super::wire::{Members, member};
 use super::{Lowering, wire};
 use crate::context::attribute_hash;
 use crate::diagnostic::member_path;
@@ -22,9 +22,9 @@ pub(super) enum Place {
     Nested,
 }
 
-impl<'d> Lowering<'_, 'd> {
+impl<'v> Lowering<'_, 'v> {
     /// Fills the reserved condition at `at` from the filter `node`.
-    pub(super) fn condition(&mut self, at: u32, node: &Value<'d>, place: Place, path: &str, depth: u32) {
+    pub(super) fn condition(&mut self, at: u32, node: &Value<'v>, place: Place, path: &str, depth: u32) {
         let operator = member(node, "operator");
         let record = if depth > MAX_DEPTH {
             let message = format!("filters nest deeper than {MAX_DEPTH}; users who reach this have no feature");
@@ -60,7 +60,7 @@ impl<'d> Lowering<'_, 'd> {
     }
 
     /// Children of one group lie side by side.
-    fn group(&mut self, operator: Option<&Value<'d>>, node: &Value<'d>, path: &str, depth: u32) -> Condition {
+    fn group(&mut self, operator: Option<&Value<'v>>, node: &Value<'v>, path: &str, depth: u32) -> Condition {
         let filters = match member(node, "filters") {
             Some(Value::List(filters)) => filters.as_slice(),
             _ => &[],
@@ -91,7 +91,7 @@ impl<'d> Lowering<'_, 'd> {
         Condition { test: test as u8, operands, ..Condition::default() }
     }
 
-    fn leaf(&mut self, node: &Value<'d>, path: &str) -> Condition {
+    fn leaf(&mut self, node: &Value<'v>, path: &str) -> Condition {
         let kind = member(node, "type").and_then(Value::as_str).unwrap_or_default();
         let test = match kind {
             "all" => Test::Always,
@@ -107,7 +107,7 @@ impl<'d> Lowering<'_, 'd> {
         Condition { test: test as u8, ..Condition::default() }
     }
 
-    fn audience_match(&mut self, node: &Value<'d>, path: &str) -> Condition {
+    fn audience_match(&mut self, node: &Value<'v>, path: &str) -> Condition {
         let comparator = self.comparator(node, path);
         let ids = match member(node, "_audiences") {
             Some(Value::List(ids)) => Some(ids),
@@ -135,7 +135,7 @@ impl<'d> Lowering<'_, 'd> {
         }
     }
 
-    fn user_filter(&mut self, node: &Value<'d>, path: &str) -> Condition {
+    fn user_filter(&mut self, node: &Value<'v>, path: &str) -> Condition {
         let sub_type = member(node, "subType").filter(|s| s.is_truthy());
         let Some(sub_type) = sub_type else {
             let message = "a user filter needs a subType; users who reach this have no feature";
@@ -181,9 +181,9 @@ impl<'d> Lowering<'_, 'd> {
 
     fn custom_filter(
         &mut self,
-        node: &Value<'d>,
+        node: &Value<'v>,
         comparator: Comparator,
-        values: &[&Value<'d>],
+        values: &[&Value<'v>],
         record: Condition,
     ) -> Condition {
         let key = match member(node, "dataKey") {
@@ -216,7 +216,7 @@ impl<'d> Lowering<'_, 'd> {
         Condition { detail: kind as u8, operands, ..record }
     }
 
-    fn comparator(&mut self, node: &Value<'d>, path: &str) -> Comparator {
+    fn comparator(&mut self, node: &Value<'v>, path: &str) -> Comparator {
         match member(node, "comparator").and_then(Value::as_str) {
             Some("=") => Comparator::Equal,
             Some("!=") => Comparator::NotEqual,
@@ -247,7 +247,7 @@ impl<'d> Lowering<'_, 'd> {
     }
 
     /// The operands of the string rules: what can match, in the form in which it is compared, with its truth in `number`.
-    fn strings(&mut self, comparator: Comparator, values: &[&Value<'d>]) -> Range {
+    fn strings(&mut self, comparator: Comparator, values: &[&Value<'v>]) -> Range {
         let coerces = matches!(comparator, Comparator::Contains | Comparator::NotContains);
         let mut texts: Vec<(Cow<'_, str>, bool)> = values
             .iter()
@@ -277,7 +277,7 @@ impl<'d> Lowering<'_, 'd> {
     }
 
     /// The operands of the version rules; those that could never compare are left out.
-    fn versions(&mut self, comparator: Comparator, values: &[&Value<'d>]) -> Range {
+    fn versions(&mut self, comparator: Comparator, values: &[&Value<'v>]) -> Range {
         let mut literals = Vec::new();
         for value in values.iter().filter_map(|value| value.as_str()) {
             let parts = if comparator == Comparator::NotEqual {
@@ -303,14 +303,14 @@ impl<'d> Lowering<'_, 'd> {
     }
 
     /// Audiences that refer to themselves recurse in the reference until its stack ends; here the depth limit ends it.
-    pub(super) fn report_cycles(&mut self, audiences: &[(Cow<'d, str>, Part<'d, Audience<'d>>)]) {
+    pub(super) fn report_cycles(&mut self, audiences: Members<'v>) {
         let mut places = Names::default();
         // To which audiences each refers, and during which search it was seen last.
         let mut refers = Vec::new();
         for (id, audience) in audiences {
             let mut ids = Vec::new();
-            if let Ok(audience) = audience {
-                collect_references(&audience.filters, &mut ids);
+            if let Some(filters) = member(audience, "filters") {
+                collect_references(filters, &mut ids);
             }
             places.insert(Cow::Borrowed(&**id), index(&refers));
             refers.push((ids, None));
@@ -345,7 +345,7 @@ fn collect_references<'v>(node: &'v Value<'_>, into: &mut Vec<&'v str>) {
 }
 
 /// The values of a filter, without nulls (facts 2.5).
-fn operand_values<'v, 'd>(node: &'v Value<'d>) -> Vec<&'v Value<'d>> {
+fn operand_values<'n, 'v>(node: &'n Value<'v>) -> Vec<&'n Value<'v>> {
     match wire::member(node, "values") {
         Some(Value::List(values)) => values.iter().filter(|value| !matches!(value, Value::Null)).collect(),
         _ => Vec::new(),

@@ -1,13 +1,14 @@
 //! Features: their variations, targets, distributions and rollouts.
 
+use super::Lowering;
 use super::conditions::Place;
-use super::wire::{Feature, Share, Target, Unreadable, Variation, member};
-use super::{Lowering, wire::Part};
+use super::wire::{self, Feature, Share, Target, Variation, member};
 use crate::context::attribute_hash;
 use crate::hash::murmur3;
 use crate::snapshot::layout::{Assignment, Decision, NONE, Rollout, Rule, Split, Stage, Text, Variant};
 use crate::snapshot::{ValueKind, index, since};
 use crate::sort;
+use crate::source::{Misread, from_value};
 use crate::value::Value;
 
 /// The seed from which each target's own seed is hashed (facts 2.1).
@@ -16,15 +17,15 @@ const BASE_SEED: u32 = 1;
 /// Percentages are compared with 1 to within what adding decimal fractions in doubles loses.
 const ROUNDING: f64 = 1e-9;
 
-impl<'d> Lowering<'_, 'd> {
-    pub(super) fn features(&mut self, features: &'d [Part<'d, Feature<'d>>]) {
+impl<'v> Lowering<'_, 'v> {
+    pub(super) fn features(&mut self, features: &'v [Value<'v>]) {
         let mut setters: Vec<Vec<u32>> = vec![Vec::new(); self.builder.flags.len()];
-        for (i, part) in features.iter().enumerate() {
+        for (i, value) in features.iter().enumerate() {
             let path = format!("$.features[{i}]");
             let decision = index(&self.builder.decisions);
-            let sets = match part {
-                Ok(feature) => self.feature(feature, &path),
-                Err(unreadable) => self.broken_feature(unreadable, &path, i),
+            let sets = match from_value::<Feature<'_>>(value) {
+                Ok(feature) => self.feature(&feature, &path),
+                Err(misread) => self.broken_feature(value, &misread, &path, i),
             };
             for flag in sets {
                 if let Some(of_flag) = setters.get_mut(flag as usize)
@@ -46,23 +47,20 @@ impl<'d> Lowering<'_, 'd> {
     }
 
     /// A feature that cannot be read is kept, so that the flags it would set answer with an error.
-    fn broken_feature(&mut self, unreadable: &Unreadable<'d>, path: &str, place: usize) -> Vec<u32> {
-        let message = format!("this feature cannot be used, and its variables answer ERROR: {}", unreadable.message);
-        self.diagnostics.error(
-            &unreadable.path(path),
-            message,
-            "correct it in DevCycle and export the configuration again",
-        );
-        let text = |name: &str| member(&unreadable.value, name).and_then(Value::as_str);
+    fn broken_feature(&mut self, feature: &Value<'v>, misread: &Misread, path: &str, place: usize) -> Vec<u32> {
+        let defect = wire::path(path, misread);
+        let message = format!("this feature cannot be used, and its variables answer ERROR: {}", misread.message);
+        self.diagnostics.error(&defect, message, "correct it in DevCycle and export the configuration again");
+        let text = |name: &str| member(feature, name).and_then(Value::as_str);
         let id = self.builder.text(text("_id").unwrap_or_default());
         let key = self.builder.text(text("key").unwrap_or(&format!("features[{place}]")));
-        let broken = self.builder.text(&format!("{}: {}", unreadable.path(path), unreadable.message));
+        let broken = self.builder.text(&format!("{}: {}", defect, misread.message));
         self.builder.decisions.push(Decision { id, key, broken, ..Decision::default() });
-        let items = |value: Option<&'_ Value<'d>>| match value {
+        let items = |value: Option<&Value<'v>>| match value {
             Some(Value::List(items)) => items.clone(),
             _ => Vec::new(),
         };
-        items(member(&unreadable.value, "variations"))
+        items(member(feature, "variations"))
             .iter()
             .flat_map(|variation| items(member(variation, "variables")))
             .filter_map(|variable| self.flags.get(member(&variable, "_var")?.as_str()?))
@@ -70,13 +68,13 @@ impl<'d> Lowering<'_, 'd> {
     }
 
     /// Lowers a feature; the flags that it may set, some of them repeatedly.
-    fn feature(&mut self, feature: &'d Feature<'d>, path: &str) -> Vec<u32> {
-        let settings = feature.settings.as_ref().filter(|s| !matches!(s, Value::Null));
-        let opt_in = settings.and_then(|s| member(s, "optInEnabled")).is_some_and(Value::is_truthy);
+    fn feature(&mut self, feature: &Feature<'v>, path: &str) -> Vec<u32> {
+        let opt_in = member(feature.settings, "optInEnabled").is_some_and(Value::is_truthy);
+        let settings = Some(feature.settings).filter(|settings| !matches!(settings, Value::Null));
         let record = Decision {
-            id: self.builder.text(&feature.id),
-            key: self.builder.text(&feature.key),
-            kind: self.builder.text(&feature.kind),
+            id: self.builder.text(feature.id),
+            key: self.builder.text(feature.key),
+            kind: self.builder.text(feature.kind),
             settings: settings.map_or(Text::default(), |s| self.builder.text(&s.to_json())),
             opt_in: u8::from(opt_in),
             ..Decision::default()
@@ -96,11 +94,11 @@ impl<'d> Lowering<'_, 'd> {
         sets
     }
 
-    fn variation(&mut self, variation: &'d Variation<'d>, path: &str, sets: &mut Vec<u32>) {
+    fn variation(&mut self, variation: &Variation<'v>, path: &str, sets: &mut Vec<u32>) {
         let start = index(&self.builder.assignments);
         let mut missing = None;
         for (i, set) in variation.variables.iter().enumerate() {
-            let Some(flag) = self.flags.get(&set.variable) else {
+            let Some(flag) = self.flags.get(set.variable) else {
                 let message = format!(
                     "there is no variable with the _id `{}`; users who get this variation have no feature",
                     set.variable
@@ -110,20 +108,20 @@ impl<'d> Lowering<'_, 'd> {
                     message,
                     "add the variable, or remove it from the variation",
                 );
-                missing = missing.or(Some(&set.variable));
+                missing = missing.or(Some(set.variable));
                 continue;
             };
-            self.check_type(flag, &set.value, &format!("{path}.variables[{i}].value"));
+            self.check_type(flag, set.value, &format!("{path}.variables[{i}].value"));
             let value = index(&self.builder.values);
-            let literal = self.builder.literal(&set.value);
+            let literal = self.builder.literal(set.value);
             self.builder.values.push(literal);
             self.builder.assignments.push(Assignment { flag, value });
             sets.push(flag);
         }
         let variant = Variant {
-            id: self.builder.text(&variation.id),
-            key: self.builder.text(&variation.key),
-            name: self.builder.text(&variation.name),
+            id: self.builder.text(variation.id),
+            key: self.builder.text(variation.key),
+            name: self.builder.text(variation.name),
             assignments: since(&self.builder.assignments, start),
             incomplete: u8::from(missing.is_some()),
             missing_flag: missing.map_or(Text::default(), |id| self.builder.text(id)),
@@ -150,16 +148,16 @@ impl<'d> Lowering<'_, 'd> {
         }
     }
 
-    fn target(&mut self, target: &'d Target<'d>, feature: &'d Feature<'d>, first_variant: u32, path: &str) {
+    fn target(&mut self, target: &Target<'v>, feature: &Feature<'v>, first_variant: u32, path: &str) {
         let condition = index(&self.builder.conditions);
         self.builder.conditions.push(crate::snapshot::layout::Condition::default());
-        self.condition(condition, &target.audience.filters, Place::Root, &format!("{path}._audience.filters"), 0);
+        self.condition(condition, target.audience.filters, Place::Root, &format!("{path}._audience.filters"), 0);
         let start = index(&self.builder.splits);
         self.distribution(&target.distribution, feature, first_variant, &format!("{path}.distribution"));
-        let bucket_by = match &target.bucketing_key {
-            Some(Value::String(key)) if !key.is_empty() && key != "user_id" => &**key,
-            Some(Value::String(_) | Value::Null) | None => "",
-            Some(_) => {
+        let bucket_by = match target.bucketing_key {
+            Value::String(key) if !key.is_empty() && key != "user_id" => &**key,
+            Value::String(_) | Value::Null => "",
+            _ => {
                 let message = "the bucketing key is no string; users are split by user_id";
                 self.diagnostics.warning(
                     &format!("{path}.bucketingKey"),
@@ -169,12 +167,12 @@ impl<'d> Lowering<'_, 'd> {
                 ""
             }
         };
-        let rollout = match &target.rollout {
+        let rollout = match target.rollout {
             Some(rollout) if rollout.is_truthy() => self.rollout(rollout, &format!("{path}.rollout")),
             _ => NONE,
         };
         let rule = Rule {
-            id: self.builder.text(&target.id),
+            id: self.builder.text(target.id),
             seed: murmur3(target.id.as_bytes(), BASE_SEED),
             condition,
             rollout,
@@ -188,7 +186,7 @@ impl<'d> Lowering<'_, 'd> {
     }
 
     /// In descending order of the variation's id, by UTF-16 code units, equal ids as written; sums as doubles in that order (facts 2.3).
-    fn distribution(&mut self, shares: &'d [Share<'d>], feature: &'d Feature<'d>, first_variant: u32, path: &str) {
+    fn distribution(&mut self, shares: &[Share<'v>], feature: &Feature<'v>, first_variant: u32, path: &str) {
         let mut ordered: Vec<&Share<'_>> = shares.iter().collect();
         sort(&mut ordered, |a, b| b.variation.encode_utf16().cmp(a.variation.encode_utf16()));
         let mut upto = 0.0;
@@ -202,7 +200,7 @@ impl<'d> Lowering<'_, 'd> {
                 );
                 self.diagnostics.error(path, message, "give its share to a variation of this feature");
             }
-            let variant_id = self.builder.text(&share.variation);
+            let variant_id = self.builder.text(share.variation);
             self.builder.splits.push(Split { upto, variant: found.map_or(NONE, |(_, at)| at), variant_id });
         }
         if upto < 1.0 - ROUNDING {

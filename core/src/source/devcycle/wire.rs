@@ -3,173 +3,182 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
-use serde::de::Deserializer;
+use crate::source::{FromJson, Misread, Reading};
+use crate::value::Value;
 
-use crate::source::{Misread, from_value};
-use crate::value::{Text, Value};
+/// The members of an object.
+pub(super) type Members<'v> = &'v [(Cow<'v, str>, Value<'v>)];
 
-/// A part of the document: what it says, or why it cannot be read.
-pub(super) type Part<'d, T> = Result<T, Unreadable<'d>>;
-
-/// A part that is not what it should be.
-#[derive(Debug)]
-pub(super) struct Unreadable<'d> {
-    pub path: String,
-    pub message: String,
-    /// What could be read of it.
-    pub value: Value<'d>,
+/// The whole document, its parts not yet read.
+#[derive(Default)]
+pub(super) struct Config<'v> {
+    pub project: &'v Value<'v>,
+    pub environment: &'v Value<'v>,
+    pub features: &'v [Value<'v>],
+    pub variables: &'v [Value<'v>],
+    pub audiences: Option<Members<'v>>,
 }
 
-impl Unreadable<'_> {
-    /// Where the defect is, given the path of the part.
-    pub fn path(&self, part: &str) -> String {
-        format!("{part}{}", self.path.trim_start_matches('$'))
+impl<'v> FromJson<'v> for Config<'v> {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.open_object(value, &mut |of| {
+            of.required("project", &mut self.project);
+            of.required("environment", &mut self.environment);
+            of.required("features", &mut self.features);
+            of.required("variables", &mut self.variables);
+            of.optional("audiences", &mut self.audiences);
+        });
     }
 }
 
-/// The whole document.
-#[derive(Deserialize)]
-pub(super) struct Config<'d> {
-    #[serde(borrow)]
-    pub project: Value<'d>,
-    #[serde(borrow)]
-    pub environment: Value<'d>,
-    #[serde(borrow, deserialize_with = "parts")]
-    pub features: Vec<Part<'d, Feature<'d>>>,
-    #[serde(borrow, deserialize_with = "parts")]
-    pub variables: Vec<Part<'d, Variable<'d>>>,
-    #[serde(borrow, default, deserialize_with = "named_parts")]
-    pub audiences: Vec<(Cow<'d, str>, Part<'d, Audience<'d>>)>,
+#[derive(Default)]
+pub(super) struct Feature<'v> {
+    pub id: &'v str,
+    pub key: &'v str,
+    pub kind: &'v str,
+    pub variations: Vec<Variation<'v>>,
+    pub configuration: Configuration<'v>,
+    pub settings: &'v Value<'v>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Feature<'d> {
-    #[serde(rename = "_id", borrow, deserialize_with = "text")]
-    pub id: Cow<'d, str>,
-    #[serde(borrow, deserialize_with = "text")]
-    pub key: Cow<'d, str>,
-    #[serde(rename = "type", borrow, default, deserialize_with = "text")]
-    pub kind: Cow<'d, str>,
-    #[serde(borrow)]
-    pub variations: Vec<Variation<'d>>,
-    #[serde(borrow)]
-    pub configuration: Configuration<'d>,
-    #[serde(borrow, default)]
-    pub settings: Option<Value<'d>>,
+impl<'v> FromJson<'v> for Feature<'v> {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.open_object(value, &mut |of| {
+            of.required("_id", &mut self.id);
+            of.required("key", &mut self.key);
+            of.optional("type", &mut self.kind);
+            of.required("variations", &mut self.variations);
+            of.required("configuration", &mut self.configuration);
+            of.optional("settings", &mut self.settings);
+        });
+    }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Variation<'d> {
-    #[serde(rename = "_id", borrow, deserialize_with = "text")]
-    pub id: Cow<'d, str>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    pub name: Cow<'d, str>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    pub key: Cow<'d, str>,
-    #[serde(borrow)]
-    pub variables: Vec<VariableValue<'d>>,
+#[derive(Default)]
+pub(super) struct Variation<'v> {
+    pub id: &'v str,
+    pub name: &'v str,
+    pub key: &'v str,
+    pub variables: Vec<VariableValue<'v>>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct VariableValue<'d> {
-    #[serde(rename = "_var", borrow, deserialize_with = "text")]
-    pub variable: Cow<'d, str>,
-    #[serde(borrow)]
-    pub value: Value<'d>,
+impl<'v> FromJson<'v> for Variation<'v> {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.open_object(value, &mut |of| {
+            of.required("_id", &mut self.id);
+            of.optional("name", &mut self.name);
+            of.optional("key", &mut self.key);
+            of.required("variables", &mut self.variables);
+        });
+    }
 }
 
-#[derive(Deserialize)]
-pub(super) struct Configuration<'d> {
-    #[serde(borrow)]
-    pub targets: Vec<Target<'d>>,
+#[derive(Default)]
+pub(super) struct VariableValue<'v> {
+    pub variable: &'v str,
+    pub value: &'v Value<'v>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Target<'d> {
-    #[serde(rename = "_id", borrow, deserialize_with = "text")]
-    pub id: Cow<'d, str>,
-    #[serde(rename = "_audience", borrow)]
-    pub audience: Audience<'d>,
-    #[serde(borrow)]
-    pub distribution: Vec<Share<'d>>,
+impl<'v> FromJson<'v> for VariableValue<'v> {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.open_object(value, &mut |of| {
+            of.required("_var", &mut self.variable);
+            of.required("value", &mut self.value);
+        });
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Configuration<'v> {
+    pub targets: Vec<Target<'v>>,
+}
+
+impl<'v> FromJson<'v> for Configuration<'v> {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.open_object(value, &mut |of| of.required("targets", &mut self.targets));
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Target<'v> {
+    pub id: &'v str,
+    pub audience: Audience<'v>,
+    pub distribution: Vec<Share<'v>>,
     /// Present-but-null differs from absent: it shows in the reason.
-    #[serde(borrow, default, deserialize_with = "present")]
-    pub rollout: Option<Value<'d>>,
-    #[serde(rename = "bucketingKey", borrow, default)]
-    pub bucketing_key: Option<Value<'d>>,
+    pub rollout: Option<&'v Value<'v>>,
+    pub bucketing_key: &'v Value<'v>,
 }
 
-#[derive(Deserialize)]
-pub(super) struct Audience<'d> {
+impl<'v> FromJson<'v> for Target<'v> {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.open_object(value, &mut |of| {
+            of.required("_id", &mut self.id);
+            of.required("_audience", &mut self.audience);
+            of.required("distribution", &mut self.distribution);
+            self.rollout = of.member("rollout");
+            of.optional("bucketingKey", &mut self.bucketing_key);
+        });
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Audience<'v> {
     /// Kept as JSON: what counts in it is decided by truthiness.
-    #[serde(borrow)]
-    pub filters: Value<'d>,
+    pub filters: &'v Value<'v>,
+}
+
+impl<'v> FromJson<'v> for Audience<'v> {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.open_object(value, &mut |of| of.required("filters", &mut self.filters));
+    }
 }
 
 /// One entry of a distribution.
-#[derive(Deserialize)]
-pub(super) struct Share<'d> {
-    #[serde(rename = "_variation", borrow, deserialize_with = "text")]
-    pub variation: Cow<'d, str>,
+#[derive(Default)]
+pub(super) struct Share<'v> {
+    pub variation: &'v str,
     pub percentage: f64,
 }
 
-/// A variable; what it has beyond the three required members is passed on to the SDKs.
-pub(super) struct Variable<'d> {
-    pub id: Cow<'d, str>,
-    pub key: Cow<'d, str>,
-    pub kind: Cow<'d, str>,
-    pub rest: Vec<(Cow<'d, str>, Value<'d>)>,
-}
-
-impl<'de: 'd, 'd> Deserialize<'de> for Variable<'d> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error;
-        let Value::Map(mut members) = Value::deserialize(deserializer)? else {
-            return Err(D::Error::custom("expected an object"));
-        };
-        let mut take = |name: &'static str| {
-            let at = members.iter().position(|(n, _)| n == name).ok_or_else(|| D::Error::missing_field(name))?;
-            match members.remove(at).1 {
-                Value::String(text) => Ok(text),
-                _ => Err(D::Error::custom(format!("`{name}` is not a string"))),
-            }
-        };
-        let (id, key, kind) = (take("_id")?, take("key")?, take("type")?);
-        // These are written by the answer itself.
-        members.retain(|(name, _)| !matches!(&**name, "_feature" | "value" | "eval"));
-        Ok(Self { id, key, kind, rest: members })
+impl<'v> FromJson<'v> for Share<'v> {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.open_object(value, &mut |of| {
+            of.required("_variation", &mut self.variation);
+            of.required("percentage", &mut self.percentage);
+        });
     }
 }
 
-fn part<'d, T: Deserialize<'d>>(value: Value<'d>) -> Part<'d, T> {
-    from_value(&value).map_err(|Misread { path, message }| Unreadable { path, message, value })
+#[derive(Default)]
+pub(super) struct Variable<'v> {
+    pub id: &'v str,
+    pub key: &'v str,
+    pub kind: &'v str,
 }
 
-fn parts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<Part<'de, T>>, D::Error> {
-    Ok(Vec::<Value<'de>>::deserialize(deserializer)?.into_iter().map(part).collect())
-}
-
-type NamedParts<'de, T> = Vec<(Cow<'de, str>, Part<'de, T>)>;
-
-fn named_parts<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<NamedParts<'de, T>, D::Error> {
-    use serde::de::Error;
-    match Value::deserialize(deserializer)? {
-        Value::Map(members) => Ok(members.into_iter().map(|(name, value)| (name, part(value))).collect()),
-        Value::Null => Ok(Vec::new()),
-        _ => Err(D::Error::custom("expected an object")),
+impl<'v> FromJson<'v> for Variable<'v> {
+    fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
+        reading.open_object(value, &mut |of| {
+            of.required("_id", &mut self.id);
+            of.required("key", &mut self.key);
+            of.required("type", &mut self.kind);
+        });
     }
 }
 
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, str>, D::Error> {
-    Text::deserialize(deserializer).map(|text| text.0)
+/// What a variable has beyond that: it is passed on to the SDKs.
+pub(super) fn rest<'v>(variable: &'v Value<'v>) -> impl Iterator<Item = &'v (Cow<'v, str>, Value<'v>)> {
+    let members = match variable {
+        Value::Map(members) => members.as_slice(),
+        _ => &[],
+    };
+    // The last three are written by the answer itself.
+    members.iter().filter(|(name, _)| !matches!(&**name, "_id" | "key" | "type" | "_feature" | "value" | "eval"))
 }
 
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value<'de>>, D::Error> {
-    Value::deserialize(deserializer).map(Some)
+/// Where a defect of a part is, given the path of the part.
+pub(super) fn path(part: &str, defect: &Misread) -> String {
+    format!("{part}{}", defect.path.trim_start_matches('$'))
 }
 
 /// A member of a JSON object.

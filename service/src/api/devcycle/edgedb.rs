@@ -76,7 +76,7 @@ pub(in crate::api) async fn answer<P: Platform>(
 }
 
 /// Whether the key may write all that the patch touches.
-fn allow(admitted: &Admitted<'_>, patch: &Patch<'_>) -> Result<(), Refusal> {
+fn allow(admitted: &Admitted, patch: &Patch<'_>) -> Result<(), Refusal> {
     let Some(kind) = admitted.kind else { return Ok(()) };
     let forbidden = forbidden(patch, |name| admitted.user_data().may_write(kind, name));
     if forbidden.is_empty() {

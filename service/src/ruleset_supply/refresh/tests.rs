@@ -3,6 +3,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use http::{Response, StatusCode};
+use jackstaff_core::source::read;
 use jackstaff_core::{CompileOptions, compile};
 
 use super::*;
@@ -87,7 +88,7 @@ impl Lab {
     }
 
     fn worker(&self, owner: u64, max_age_ms: Option<i64>) -> Refresh<MemoryPlatform> {
-        let sources: Vec<Source> = serde_json::from_str(SOURCE).unwrap();
+        let sources: Vec<Source> = read(SOURCE.as_bytes()).unwrap();
         let supply = Arc::new(Supply::default());
         let mut worker = Refresh::new(self.platform.clone(), "e".into(), sources, 10_000, max_age_ms, supply);
         worker.owner = owner;
