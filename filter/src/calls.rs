@@ -1,85 +1,90 @@
-//! Calls to other servers. Envoy delivers the answer to the context that asked, which then goes on with what waited for it.
+//! Calls to other servers. Envoy delivers the answer to the root, and the context that asked then goes on with what waited for it.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::rc::Rc;
 use std::task::Poll;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
 use jackstaff_core::source::MAX_SOURCE_BYTES;
 use jackstaff_service::platform::{FetchError, PlatformError, READ};
-use proxy_wasm::hostcalls;
-use proxy_wasm::types::{BufferType, MapType, Status};
 
-use crate::host::{self, HeaderMap};
+use crate::contexts::{self, ByNumber};
+use crate::host::call::{self, Refused};
+use crate::host::{self, BufferType, HeaderMap, MapType};
 
-/// The calls of one plugin configuration that have not been answered, and the answers that nobody has taken: by Envoy's number.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Calls(Rc<RefCell<Vec<Place>>>);
+thread_local! {
+    /// The calls that nobody has given up, by Envoy's number: no two of a VM have the same.
+    static CALLS: RefCell<ByNumber<Waiting>> = RefCell::default();
+}
+
+/// What a call waits for.
+struct Waiting {
+    /// The context that asked.
+    context: u32,
+    /// The answer, until somebody takes it.
+    answer: Option<Answer>,
+}
 
 type Answer = Result<Response<Bytes>, FetchError>;
 
-/// A call's number and its answer.
-type Place = (u32, Option<Answer>);
-
 /// A call. Whoever gives it up forgets it.
-struct Call(Calls, u32);
+struct Call(u32);
 
 impl Drop for Call {
     fn drop(&mut self) {
-        self.0.0.borrow_mut().retain(|(token, _)| *token != self.1);
+        with(|calls| calls.remove(&self.0));
     }
 }
 
-impl Calls {
-    /// Asks a cluster, in the name of the context that is at work, and waits for the answer.
-    pub(crate) async fn fetch(&self, cluster: &str, request: Request<Bytes>, limit_ms: u32) -> Answer {
-        let call = self.begin(cluster, &request, limit_ms)?;
-        poll_fn(|_| match place(&mut call.0.0.borrow_mut(), call.1) {
-            Some(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
-            None => Poll::Ready(Err(PlatformError("the call was forgotten".to_owned()).into())),
-        })
-        .await
-    }
+/// Nobody holds the table while something else happens.
+fn with<T>(work: impl FnOnce(&mut ByNumber<Waiting>) -> Option<T>) -> Option<T> {
+    CALLS.try_with(|calls| work(&mut *calls.try_borrow_mut().ok()?)).ok()?
+}
 
-    fn begin(&self, cluster: &str, request: &Request<Bytes>, limit_ms: u32) -> Result<Call, FetchError> {
-        let mut headers = vec![(":method", request.method().as_str())];
-        headers.push((":path", request.uri().path_and_query().map_or("/", |path| path.as_str())));
-        for (name, value) in request.headers() {
-            let name = if name == http::header::HOST { ":authority" } else { name.as_str() };
-            // What is no text is left out: Envoy's SDK takes text.
-            headers.extend(value.to_str().ok().map(|value| (name, value)));
-        }
-        let body = Some(request.body().as_ref()).filter(|body| !body.is_empty());
-        // None at all would be no limit, and the request would wait for ever.
-        let limit = Duration::from_millis(limit_ms.max(1).into());
-        match hostcalls::dispatch_http_call(cluster, headers, body, Vec::new(), limit) {
-            Ok(token) => {
-                self.0.borrow_mut().push((token, None));
-                Ok(Call(self.clone(), token))
-            }
-            Err(Status::BadArgument) => Err(PlatformError(format!(
-                "Envoy does not call `{cluster}`: add a cluster of this name, and name an authority"
-            ))
-            .into()),
-            Err(status) => {
-                Err(PlatformError(format!("Envoy does not call `{cluster}`: status {}", status as u32)).into())
-            }
-        }
-    }
+/// Asks a cluster, in the name of the context that is at work, and waits for the answer.
+pub(crate) async fn fetch(cluster: &str, request: Request<Bytes>, limit_ms: u32) -> Answer {
+    let call = begin(cluster, &request, limit_ms)?;
+    poll_fn(|_| match with(|calls| calls.get_mut(&call.0).map(|waiting| waiting.answer.take())) {
+        Some(Some(answer)) => Poll::Ready(answer),
+        Some(None) => Poll::Pending,
+        None => Poll::Ready(Err(PlatformError("the call was forgotten".to_owned()).into())),
+    })
+    .await
+}
 
-    /// Takes the answer that Envoy has at hand. To be called while it delivers it.
-    pub(crate) fn answered(&self, token: u32, body_size: usize) {
-        if let Some(place) = place(&mut self.0.borrow_mut(), token) {
-            *place = Some(take(body_size));
+fn begin(cluster: &str, request: &Request<Bytes>, limit_ms: u32) -> Result<Call, FetchError> {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let mut headers = vec![(&b":method"[..], request.method().as_str().as_bytes()), (b":path", path.as_bytes())];
+    for (name, value) in request.headers() {
+        let name = if name == http::header::HOST { ":authority" } else { name.as_str() };
+        headers.push((name.as_bytes(), value.as_bytes()));
+    }
+    // None at all would be no limit, and the request would wait for ever.
+    match call::begin(cluster, &headers, request.body(), limit_ms.max(1)) {
+        Ok(token) => {
+            with(|calls| calls.insert(token, Waiting { context: contexts::at_work(), answer: None }));
+            Ok(Call(token))
+        }
+        Err(Refused::Unknown) => Err(PlatformError(format!(
+            "Envoy does not call `{cluster}`: add a cluster of this name, and name an authority"
+        ))
+        .into()),
+        Err(Refused::Status(status)) => {
+            Err(PlatformError(format!("Envoy does not call `{cluster}`: status {status}")).into())
         }
     }
 }
 
-fn place(calls: &mut [Place], token: u32) -> Option<&mut Option<Answer>> {
-    calls.iter_mut().find(|(known, _)| *known == token).map(|(_, answer)| answer)
+/// Who waits for the answer to a call, if somebody still does.
+pub(crate) fn caller(token: u32) -> Option<u32> {
+    with(|calls| calls.get(&token).map(|waiting| waiting.context))
+}
+
+/// Takes the answer that Envoy has at hand. To be called while it delivers it.
+pub(crate) fn answered(token: u32, body_size: usize) {
+    let answer = take(body_size);
+    with(|calls| calls.get_mut(&token).map(|waiting| waiting.answer = Some(answer)));
 }
 
 fn take(body_size: usize) -> Answer {

@@ -4,7 +4,6 @@
 //! configurations, so all state lies in the root context of each. Nothing here may trap: a trap costs every request of the worker until
 //! Envoy has loaded the module again.
 
-#![expect(missing_docs, reason = "the SDK's macro defines a function without")]
 #![deny(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -14,6 +13,8 @@
 )]
 
 mod calls;
+mod contexts;
+mod entry;
 mod events;
 mod host;
 mod metrics;
@@ -22,9 +23,3 @@ mod refresh;
 mod request;
 mod root;
 mod store;
-
-use root::Root;
-
-proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|_| Box::new(Root::default()));
-}}

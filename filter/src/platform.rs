@@ -9,10 +9,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use jackstaff_core::Timestamp;
 use jackstaff_service::platform::{FetchError, Found, Platform, PlatformError, ReadError, Written};
-use proxy_wasm::types::LogLevel;
 
-use crate::calls::Calls;
-use crate::host;
+use crate::calls;
+use crate::host::{self, LogLevel};
 use crate::store::{Expected, SharedStore};
 
 /// Envoy's clusters, clock and log, with one plugin configuration's settings and store. Clones are the same.
@@ -20,24 +19,18 @@ use crate::store::{Expected, SharedStore};
 pub(crate) struct EnvoyPlatform {
     settings: Rc<BTreeMap<&'static str, String>>,
     store: Option<Rc<SharedStore>>,
-    calls: Calls,
     /// Whether somebody goes on with what waits for time to pass: the root context does, with every tick.
     timers: bool,
 }
 
 impl EnvoyPlatform {
     pub(crate) fn new(settings: BTreeMap<&'static str, String>, store: Option<SharedStore>) -> Self {
-        Self { settings: Rc::new(settings), store: store.map(Rc::new), calls: Calls::default(), timers: false }
+        Self { settings: Rc::new(settings), store: store.map(Rc::new), timers: false }
     }
 
     /// The same, for the root context.
     pub(crate) fn with_timers(self) -> Self {
         Self { timers: true, ..self }
-    }
-
-    /// The calls that wait for an answer.
-    pub(crate) const fn calls(&self) -> &Calls {
-        &self.calls
     }
 
     /// How many users made room for others since this was last asked.
@@ -97,7 +90,7 @@ impl Platform for EnvoyPlatform {
     }
 
     async fn fetch(&self, origin: &str, request: Request<Bytes>, limit_ms: u32) -> Result<Response<Bytes>, FetchError> {
-        self.calls.fetch(origin, request, limit_ms).await
+        calls::fetch(origin, request, limit_ms).await
     }
 
     /// A stream is never held for time to pass.

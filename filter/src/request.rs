@@ -14,14 +14,12 @@ use jackstaff_service::filter_users::FilterUsers;
 use jackstaff_service::identity::Surroundings;
 use jackstaff_service::injector::{Exchange, ResponseHeaders};
 use jackstaff_service::user_data::Recalled;
-use proxy_wasm::traits::{Context, HttpContext};
-use proxy_wasm::types::{Action, BufferType, MapType};
 
-use crate::host::{self, HeaderMap};
+use crate::host::{self, Action, BufferType, HeaderMap, MapType};
 use crate::platform::EnvoyPlatform;
 use crate::root::Plugin;
 
-/// The HTTP context.
+/// A request, from its headers to the headers of its response.
 pub(crate) struct Request {
     /// The configuration that was in force when the request came. Nothing before the first one was taken: Envoy sends no request then.
     plugin: Option<Rc<Plugin>>,
@@ -61,8 +59,8 @@ impl Request {
         }
     }
 
-    /// Goes on with what waited.
-    fn go_on(&mut self) {
+    /// Goes on with what waited for an answer.
+    pub(crate) fn go_on(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Answered) {
             Stage::Answering(mut task) => match task.poll() {
                 Poll::Ready(response) => host::reply(&response),
@@ -113,17 +111,9 @@ fn unavailable() -> Response<Bytes> {
     response
 }
 
-impl Context for Request {
-    fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
-        if let Some(plugin) = &self.plugin {
-            plugin.platform.calls().answered(token, body_size);
-        }
-        self.go_on();
-    }
-}
-
-impl HttpContext for Request {
-    fn on_http_request_headers(&mut self, _count: usize, end: bool) -> Action {
+impl Request {
+    /// Its headers have come, and with `end` all of it.
+    pub(crate) fn headers(&mut self, end: bool) -> Action {
         let Some(plugin) = &self.plugin else { return Action::Continue };
         let map = HeaderMap::get(MapType::HttpRequestHeaders);
         let Some(api) = &plugin.api else { return self.inject(map, Recall::Ask) };
@@ -143,7 +133,8 @@ impl HttpContext for Request {
         Action::Pause
     }
 
-    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+    /// Some more of its body has come: `size` bytes are there.
+    pub(crate) fn body(&mut self, size: usize, end: bool) -> Action {
         if matches!(self.stage, Stage::Application(_)) {
             return Action::Continue;
         }
@@ -154,7 +145,8 @@ impl HttpContext for Request {
         Action::Pause
     }
 
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
+    /// Its trailers have come.
+    pub(crate) fn trailers(&mut self) -> Action {
         if let Some(plugin) = &self.plugin
             && let Ok(injector) = plugin.injector.try_borrow()
         {
@@ -168,7 +160,8 @@ impl HttpContext for Request {
         Action::Pause
     }
 
-    fn on_http_response_headers(&mut self, _count: usize, _end: bool) -> Action {
+    /// The headers of its response have come.
+    pub(crate) fn response(&mut self) -> Action {
         if let Stage::Application(headers) = &mut self.stage {
             for (name, value) in std::mem::take(headers) {
                 host::add(MapType::HttpResponseHeaders, &name, value.as_bytes());

@@ -9,11 +9,9 @@ use jackstaff_service::filter_config::{ConfigError, FilterConfig, Without};
 use jackstaff_service::filter_users::FilterUsers;
 use jackstaff_service::injector::{Count, Injector};
 use jackstaff_service::ruleset_supply::{Fresh, Refresh, Supply};
-use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{ContextType, LogLevel};
 
 use crate::events::Events;
-use crate::host;
+use crate::host::{self, LogLevel};
 use crate::metrics::Metrics;
 use crate::platform::EnvoyPlatform;
 use crate::refresh::SharedMirror;
@@ -180,46 +178,13 @@ impl Chores {
 }
 
 impl Root {
-    fn go_on(&mut self) {
-        if self.ends {
-            if self.end() {
-                host::done();
-            }
-        } else if let (Some(plugin), Some(chores)) = (&self.plugin, &mut self.chores) {
-            chores.go_on(plugin);
-        }
+    /// A request that decides by the configuration in force.
+    pub(crate) fn request(&self) -> Request {
+        Request::new(self.plugin.clone())
     }
 
-    fn end(&mut self) -> bool {
-        let ended = match (&self.plugin, &mut self.chores) {
-            (Some(plugin), Some(chores)) => chores.end(plugin),
-            _ => true,
-        };
-        if ended {
-            // In Envoy a timer outlives its context, and goes on for as long as the VM.
-            host::tick_every(0);
-        }
-        ended
-    }
-}
-
-impl Context for Root {
-    fn on_http_call_response(&mut self, token: u32, _headers: usize, body_size: usize, _trailers: usize) {
-        if let Some(plugin) = &self.plugin {
-            plugin.platform.calls().answered(token, body_size);
-        }
-        self.go_on();
-    }
-
-    /// Envoy keeps the context, its timer and its calls until it has said that it is done.
-    fn on_done(&mut self) -> bool {
-        self.ends = true;
-        self.end()
-    }
-}
-
-impl RootContext for Root {
-    fn on_configure(&mut self, _size: usize) -> bool {
+    /// Takes the configuration that Envoy has for it. Says whether it can be used.
+    pub(crate) fn configure(&mut self) -> bool {
         let Some(config) = host::plugin_configuration() else {
             host::log(LogLevel::Error, "jackstaff: the host does not hand over the plugin configuration");
             return false;
@@ -252,19 +217,46 @@ impl RootContext for Root {
         }
     }
 
-    fn on_tick(&mut self) {
+    /// Its timer has fired. Says whether it is over.
+    pub(crate) fn tick(&mut self) -> bool {
         if self.tick_ms < TICK_MS {
             self.tick_ms = self.tick_ms.saturating_mul(2).min(TICK_MS);
             host::tick_every(self.tick_ms);
         }
-        self.go_on();
+        self.go_on()
     }
 
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
+    /// Does what there is to do. Says whether it is over.
+    pub(crate) fn go_on(&mut self) -> bool {
+        if self.ends {
+            let over = self.end();
+            if over {
+                host::done();
+            }
+            return over;
+        }
+        if let (Some(plugin), Some(chores)) = (&self.plugin, &mut self.chores) {
+            chores.go_on(plugin);
+        }
+        false
     }
 
-    fn create_http_context(&self, _id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Request::new(self.plugin.clone())))
+    /// Comes to its end, at once or when what is under way has an answer: says which. Envoy keeps the context, its timer and its calls
+    /// until it has said that it is done.
+    pub(crate) fn finish(&mut self) -> bool {
+        self.ends = true;
+        self.end()
+    }
+
+    fn end(&mut self) -> bool {
+        let ended = match (&self.plugin, &mut self.chores) {
+            (Some(plugin), Some(chores)) => chores.end(plugin),
+            _ => true,
+        };
+        if ended {
+            // In Envoy a timer outlives its context, and goes on for as long as the VM.
+            host::tick_every(0);
+        }
+        ended
     }
 }

@@ -1,10 +1,12 @@
 //! Calls to the host: the few of the proxy-wasm ABI 0.2.1 that the filter needs, and one of WASI.
 //!
-//! The SDK's own wrappers panic on every status that they do not expect, and copy each header into memory of its own. These hand every
+//! The usual SDK's wrappers panic on every status that they do not expect, and copy each header into memory of its own. These hand every
 //! status back as "it did not work", and read all headers from the one buffer that the host fills.
 
 #![allow(unsafe_code, reason = "calls across the module's border")]
 
+mod abi;
+pub(crate) mod call;
 pub(crate) mod metrics;
 pub(crate) mod shared;
 
@@ -12,10 +14,9 @@ use std::ptr;
 
 use bytes::Bytes;
 use http::Response;
-use proxy_wasm::types::{BufferType, LogLevel, MapType};
 
-/// Every other status is a failure, also those that no version of the ABI names yet: so it is a number here, not the SDK's enum.
-const OK: u32 = 0;
+pub(crate) use self::abi::{Action, BufferType, LogLevel, MapType};
+use self::abi::{NOT_FOUND, OK};
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
@@ -55,7 +56,7 @@ unsafe fn take(data: *mut u8, size: usize) -> Vec<u8> {
     if data.is_null() || size == 0 {
         return Vec::new();
     }
-    // SAFETY: proxy_on_memory_allocate hands out boxed slices, whose capacity is their size.
+    // SAFETY: proxy_on_memory_allocate hands out memory of exactly this size, aligned for bytes.
     unsafe { Vec::from_raw_parts(data, size, size) }
 }
 
@@ -67,8 +68,6 @@ pub(crate) fn log(level: LogLevel, message: &str) {
 
 /// The plugin configuration; empty where none was given.
 pub(crate) fn plugin_configuration() -> Option<Vec<u8>> {
-    /// As the SDK has it: the plugin has no configuration.
-    const NOT_FOUND: u32 = 1;
     let (mut data, mut size) = (ptr::null_mut(), 0);
     // SAFETY: the host writes a pointer and a size to where these point.
     let status = unsafe {
@@ -77,6 +76,7 @@ pub(crate) fn plugin_configuration() -> Option<Vec<u8>> {
     match status {
         // SAFETY: the host has just allocated it.
         OK => Some(unsafe { take(data, size) }),
+        // The plugin has none.
         NOT_FOUND => Some(Vec::new()),
         _ => None,
     }
@@ -133,17 +133,9 @@ const NO_GRPC_STATUS: i32 = -1;
 
 /// Answers the request in the application's place. Where the host refuses, the answer has begun already or the client is gone.
 pub(crate) fn reply(response: &Response<Bytes>) {
-    // The form of header maps below.
-    let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
-    let pairs = || response.headers().iter().map(|(name, value)| [name.as_str().as_bytes(), value.as_bytes()]);
-    let mut map = number(pairs().count()).to_vec();
-    for part in pairs().flatten() {
-        map.extend_from_slice(&number(part.len()));
-    }
-    for part in pairs().flatten() {
-        map.extend_from_slice(part);
-        map.push(0);
-    }
+    let pairs: Vec<_> =
+        response.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
+    let map = HeaderMap::of(&pairs).0;
     let (status, body) = (u32::from(response.status().as_u16()), response.body());
     // SAFETY: the pointers and sizes are those of live slices.
     unsafe {
@@ -211,6 +203,21 @@ impl HeaderMap {
         if self.pairs().iter().any(|(name, _)| *name == b"x-jackstaff-trap") {
             std::process::abort();
         }
+    }
+
+    /// These pairs.
+    fn of(pairs: &[(&[u8], &[u8])]) -> Self {
+        let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes();
+        let mut map = number(pairs.len()).to_vec();
+        let parts = || pairs.iter().flat_map(|&(name, value)| [name, value]);
+        for part in parts() {
+            map.extend_from_slice(&number(part.len()));
+        }
+        for part in parts() {
+            map.extend_from_slice(part);
+            map.push(0);
+        }
+        Self(map)
     }
 
     /// The pairs, as far as the bytes make sense.

@@ -2,15 +2,12 @@
 
 use std::ptr;
 
-use super::{OK, take};
+use super::abi::{CAS_MISMATCH, NOT_FOUND, OK};
+use super::take;
 
 /// The version that no value has, for creating one: where there is none the host compares nothing, and where there is one it refuses.
 /// Versions count up from 1, so this one is four thousand million changes away.
 pub(crate) const CREATE: u32 = u32::MAX;
-
-/// As the SDK has them.
-const NOT_FOUND: u32 = 1;
-const CAS_MISMATCH: u32 = 8;
 
 #[link(wasm_import_module = "env")]
 unsafe extern "C" {
