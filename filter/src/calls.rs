@@ -88,7 +88,7 @@ pub(crate) fn answered(token: u32, body_size: usize) {
 }
 
 fn take(body_size: usize) -> Answer {
-    let map = HeaderMap::get(MapType::HttpCallResponseHeaders);
+    let map = HeaderMap::get(MapType::CallResponseHeaders);
     let mut response = Response::new(Bytes::new());
     let mut status = None;
     for (name, value) in map.pairs() {
@@ -110,6 +110,6 @@ fn take(body_size: usize) -> Answer {
     if body_size > MAX_SOURCE_BYTES {
         return Err(PlatformError(format!("the answer has more than {MAX_SOURCE_BYTES} bytes")).into());
     }
-    *response.body_mut() = Bytes::from(host::body(BufferType::HttpCallResponseBody, body_size));
+    *response.body_mut() = Bytes::from(host::body(BufferType::CallResponseBody, body_size));
     Ok(response)
 }

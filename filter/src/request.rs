@@ -50,7 +50,7 @@ impl Request {
         match std::mem::replace(&mut self.stage, Stage::Answered) {
             Stage::Body(request) => {
                 if let Some(api) = self.plugin.as_ref().and_then(|plugin| plugin.api.as_ref()) {
-                    let body = host::body(BufferType::HttpRequestBody, MAX_BODY_BYTES.saturating_add(1));
+                    let body = host::body(BufferType::RequestBody, MAX_BODY_BYTES.saturating_add(1));
                     self.stage = Stage::Answering(api.answer(request, Bytes::from(body)));
                     self.go_on();
                 }
@@ -88,7 +88,7 @@ impl Request {
             host::reply(&unavailable());
             return Action::Pause;
         }
-        let mut envoy = Envoy { map: MapType::HttpRequestHeaders, users: plugin.users.as_ref(), recall };
+        let mut envoy = Envoy { map: MapType::RequestHeaders, users: plugin.users.as_ref(), recall };
         match (injector.inject(&map.pairs(), &mut envoy), envoy.recall) {
             (Poll::Pending, Recall::Begun(task)) => {
                 self.stage = Stage::Recalling(map, task);
@@ -115,7 +115,7 @@ impl Request {
     /// Its headers have come, and with `end` all of it.
     pub(crate) fn headers(&mut self, end: bool) -> Action {
         let Some(plugin) = &self.plugin else { return Action::Continue };
-        let map = HeaderMap::get(MapType::HttpRequestHeaders);
+        let map = HeaderMap::get(MapType::RequestHeaders);
         let Some(api) = &plugin.api else { return self.inject(map, Recall::Ask) };
         match api.request(&map.pairs()) {
             None => return self.inject(map, Recall::Ask),
@@ -150,8 +150,8 @@ impl Request {
         if let Some(plugin) = &self.plugin
             && let Ok(injector) = plugin.injector.try_borrow()
         {
-            let map = HeaderMap::get(MapType::HttpRequestTrailers);
-            injector.strip(&map.pairs(), &mut Envoy::new(MapType::HttpRequestTrailers));
+            let map = HeaderMap::get(MapType::RequestTrailers);
+            injector.strip(&map.pairs(), &mut Envoy::new(MapType::RequestTrailers));
         }
         if matches!(self.stage, Stage::Application(_)) {
             return Action::Continue;
@@ -164,7 +164,7 @@ impl Request {
     pub(crate) fn response(&mut self) -> Action {
         if let Stage::Application(headers) = &mut self.stage {
             for (name, value) in std::mem::take(headers) {
-                host::add(MapType::HttpResponseHeaders, &name, value.as_bytes());
+                host::add(MapType::ResponseHeaders, &name, value.as_bytes());
             }
         }
         Action::Continue

@@ -11,17 +11,17 @@ pub(crate) enum Action {
 /// A map of headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MapType {
-    HttpRequestHeaders = 0,
-    HttpRequestTrailers = 1,
-    HttpResponseHeaders = 2,
-    HttpCallResponseHeaders = 6,
+    RequestHeaders = 0,
+    RequestTrailers = 1,
+    ResponseHeaders = 2,
+    CallResponseHeaders = 6,
 }
 
 /// A buffer of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BufferType {
-    HttpRequestBody = 0,
-    HttpCallResponseBody = 4,
+    RequestBody = 0,
+    CallResponseBody = 4,
     PluginConfiguration = 7,
 }
 
