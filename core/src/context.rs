@@ -30,7 +30,7 @@ pub const MAX_ATTRIBUTES: usize = 1_000;
 /// let context = Context::new("user-1").with(Scope::Custom, "stars", Value::Number(120.0));
 /// assert_eq!(context.get(Scope::Custom, "stars"), Some(&Value::Number(120.0)));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub struct Context<'a> {
     targeting_key: Option<Cow<'a, str>>,
     attributes: Vec<Attribute<'a>>,
@@ -40,7 +40,7 @@ pub struct Context<'a> {
     shared: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug)]
 struct Slot {
     hash: u32,
     /// A place in `attributes`, or [`Slot::EMPTY`]'s.
@@ -58,7 +58,7 @@ impl Slot {
 /// As many slots as a context with one attribute has: enough for what most have.
 const FEWEST_SLOTS: usize = 16;
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 struct Attribute<'a> {
     scope: Scope,
     name: Cow<'a, str>,
@@ -246,9 +246,28 @@ impl<'a> Context<'a> {
     }
 }
 
+/// The same subject and the same attributes, in whatever order they were set.
+impl PartialEq for Context<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.targeting_key == other.targeting_key
+            && self.len() == other.len()
+            && self.attributes().all(|(scope, name, value)| other.get(scope, name) == Some(value))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_order_of_attributes_makes_no_difference() {
+        let one = Context::new("u").with(Scope::Custom, "a", Value::Null).with(Scope::Private, "b", Value::Null);
+        let other = Context::new("u").with(Scope::Private, "b", Value::Null).with(Scope::Custom, "a", Value::Null);
+        assert_eq!(one, other);
+        assert_ne!(one, other.clone().with(Scope::Custom, "c", Value::Null));
+        assert_ne!(one, other.with(Scope::Custom, "a", Value::Bool(true)));
+        assert_ne!(one, Context::new("u").with(Scope::Custom, "a", Value::Null).with(Scope::Custom, "b", Value::Null));
+    }
 
     #[test]
     fn scopes_keep_apart_and_the_last_value_stays() {
