@@ -14,9 +14,12 @@ unsafe extern "C" {
 
 /// Whether the answer of a look-up is there within `ms` milliseconds. Where the host cannot say it counts as there: taking it then waits
 /// as long as it takes.
-#[expect(
-    deprecated,
-    reason = "the handle's number is what the host's `select` takes on wasip1, which Fastly Compute runs"
+#[cfg_attr(
+    not(target_env = "p1"),
+    expect(
+        deprecated,
+        reason = "the handle's number is what the host's `select` takes on wasip1, which Fastly Compute runs"
+    )
 )]
 pub(crate) fn ready_within(pending: &PendingLookupHandle, ms: u32) -> bool {
     /// The host's status for success.

@@ -33,7 +33,7 @@ enum Stage {
     /// It goes to the application when it is known what is stored about the user.
     Recalling(HeaderMap, Task<Recalled<()>>),
     /// It is for the API, and its body is still to come.
-    Body(Asked),
+    Body(Box<Asked>),
     /// It is for the API, which waits for another server.
     Answering(Task<Response<Bytes>>),
     /// It has been answered.
@@ -51,7 +51,7 @@ impl Request {
             Stage::Body(request) => {
                 if let Some(api) = self.plugin.as_ref().and_then(|plugin| plugin.api.as_ref()) {
                     let body = host::body(BufferType::RequestBody, MAX_BODY_BYTES.saturating_add(1));
-                    self.stage = Stage::Answering(api.answer(request, Bytes::from(body)));
+                    self.stage = Stage::Answering(api.answer(*request, Bytes::from(body)));
                     self.go_on();
                 }
             }
@@ -120,7 +120,7 @@ impl Request {
         match api.request(&map.pairs()) {
             None => return self.inject(map, Recall::Ask),
             Some(Ok(request)) => {
-                self.stage = Stage::Body(request);
+                self.stage = Stage::Body(Box::new(request));
                 if end {
                     self.answer();
                 }
