@@ -27,6 +27,7 @@
     )
 )]
 
+mod contains;
 mod context;
 mod diagnostic;
 mod evaluate;

@@ -14,7 +14,7 @@ impl Timestamp {
         let parse = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
         let moment =
             parse(text).or_else(|| parse(&format!("{text}Z"))).or_else(|| parse(&format!("{text}T00:00:00Z")))?;
-        i64::try_from(moment.unix_timestamp_nanos().div_euclid(1_000_000)).ok().map(Self)
+        Some(Self(moment.unix_timestamp().saturating_mul(1_000).saturating_add(moment.millisecond().into())))
     }
 }
 

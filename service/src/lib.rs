@@ -14,6 +14,7 @@
 
 pub mod api;
 pub mod auth;
+mod base64;
 pub mod config;
 pub mod executor;
 pub mod exposure;
@@ -21,6 +22,7 @@ pub mod filter_api;
 pub mod filter_config;
 pub mod filter_users;
 pub mod flag_header;
+mod http_date;
 pub mod identity;
 pub mod injector;
 pub mod memory;
@@ -31,6 +33,7 @@ pub mod rate_limit;
 pub mod ruleset_supply;
 mod service;
 pub mod store_key;
+mod structured;
 pub mod user_data;
 
 pub use api::{MAX_BODY_BYTES, handle};

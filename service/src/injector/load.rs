@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use jackstaff_core::source::document;
 use jackstaff_core::{CompileOptions, Diagnostic, FlagIndex, Ruleset, SharedRuleset, Value, compile, is_snapshot};
 
 use super::{Loaded, Routed};
+use crate::base64::{Form, decode};
 use crate::filter_config::{ConfigError, FilterConfig, RouteConfig};
 use crate::flag_header::{self, FlagHeader, Freshness, Options, collisions};
 use crate::ruleset_supply::Supplied;
@@ -101,9 +100,9 @@ fn open(source: &str, notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<Co
     let refuse = |message: String, remedy: &str| vec![ConfigError::new("$.ruleset", message, remedy)];
     let bytes = match document(source.as_bytes()) {
         Ok(Value::Map(_)) => return compiled(source.as_bytes(), notices),
-        Ok(Value::String(text)) => STANDARD.decode(text.trim()).map_err(|error| {
+        Ok(Value::String(text)) => decode(text.trim().as_bytes(), Form::Standard).map_err(|place| {
             refuse(
-                format!("is no base64: {error}"),
+                format!("is no base64 at byte {place}"),
                 "encode a snapshot as with `base64 -w0`, or give the source itself",
             )
         })?,
