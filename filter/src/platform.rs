@@ -1,6 +1,5 @@
 //! Envoy, as the service sees it.
 
-use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
@@ -17,15 +16,20 @@ use crate::store::{Expected, SharedStore};
 /// Envoy's clusters, clock and log, with one plugin configuration's settings and store. Clones are the same.
 #[derive(Clone, Debug)]
 pub(crate) struct EnvoyPlatform {
-    settings: Rc<BTreeMap<&'static str, String>>,
+    settings: Rc<Vec<(&'static str, String)>>,
     store: Option<Rc<SharedStore>>,
     /// Whether somebody goes on with what waits for time to pass: the root context does, with every tick.
     timers: bool,
 }
 
 impl EnvoyPlatform {
+<<<<<<< HEAD
     pub(crate) fn new(settings: BTreeMap<&'static str, String>, store: Option<SharedStore>) -> Self {
         Self { settings: Rc::new(settings), store: store.map(Rc::new), timers: false }
+=======
+    pub(crate) fn new(settings: Vec<(&'static str, String)>, store: Option<SharedStore>) -> Self {
+        Self { settings: Rc::new(settings), store: store.map(Rc::new), calls: Calls::default(), timers: false }
+>>>>>>> fcf780f (Errors of a configuration are made in one place, its header names are listed once: 18 KB less in the filter)
     }
 
     /// The same, for the root context.
@@ -100,7 +104,7 @@ impl Platform for EnvoyPlatform {
     }
 
     async fn setting(&self, name: &str) -> Result<Option<String>, PlatformError> {
-        Ok(self.settings.get(name).cloned())
+        Ok(self.settings.iter().find(|(known, _)| *known == name).map(|(_, text)| text.clone()))
     }
 
     fn now(&self) -> Timestamp {

@@ -45,8 +45,8 @@ impl<P: Platform + 'static> FilterApi<P> {
         let test_header = match poll_once(Config::load(&platform)) {
             Ok(Ok(config)) => config.test_header,
             Ok(Err(error)) => {
-                let path = format!("$.api.{}", error.setting);
-                return Err(vec![ConfigError::new(path, error.message, "see docs/filter-configuration.md")]);
+                let path = format_args!("$.api.{}", error.setting);
+                return Err(vec![ConfigError::new(&path, &error.message, &"see docs/filter-configuration.md")]);
             }
             Err(_) => None,
         };

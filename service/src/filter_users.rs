@@ -22,7 +22,7 @@ impl<P: Platform + Clone + 'static> FilterUsers<P> {
     pub fn new(config: &FilterConfig<'_>, platform: &P) -> Result<Option<Self>, Vec<ConfigError>> {
         let Some(data) = &config.user_data else { return Ok(None) };
         let settings = UserDataSettings::parse(&data.setting()).map_err(|message| {
-            vec![ConfigError::new("$.user_data.settings", message, "see docs/filter-configuration.md")]
+            vec![ConfigError::new(&"$.user_data.settings", &message, &"see docs/filter-configuration.md")]
         })?;
         let environment = config.environment.clone().unwrap_or_default();
         let users = Self { platform: platform.clone(), settings, environment };

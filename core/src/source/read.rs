@@ -69,8 +69,10 @@ pub fn read_all<T: Default + for<'v> FromJson<'v>>(json: &[u8]) -> Result<T, Vec
 /// Where and why it is no `T`.
 pub fn from_value<'v, T: Default + FromJson<'v>>(value: &'v Value<'v>) -> Result<T, Misread> {
     let mut read = T::default();
-    let found = Reading::of(value, &mut read);
-    found.into_iter().next().map_or(Ok(read), Err)
+    match Reading::first_of(value, &mut read) {
+        None => Ok(read),
+        Some(misread) => Err(misread),
+    }
 }
 
 /// A value that is being read: the place in it, and what did not fit so far.
@@ -92,6 +94,11 @@ impl<'v> Reading<'v> {
         let mut reading = Self { path: Vec::new(), found: Vec::new() };
         into.read(value, &mut reading);
         reading.found
+    }
+
+    #[inline(never)]
+    fn first_of(value: &'v Value<'v>, into: &mut dyn FromJson<'v>) -> Option<Misread> {
+        Self::of(value, into).into_iter().next()
     }
 
     fn inside(&mut self, step: Step<'v>, value: &'v Value<'v>, into: &mut dyn FromJson<'v>) {
@@ -160,6 +167,15 @@ impl<'v> Reading<'v> {
                 self.mismatch(value, "a list");
                 None
             }
+        }
+    }
+
+    /// Reads each item of a list. What is none is noted.
+    pub fn each(&mut self, value: &'v Value<'v>, read: &mut dyn FnMut(&'v Value<'v>, &mut Self)) {
+        for (at, item) in self.list(value).unwrap_or_default().iter().enumerate() {
+            self.path.push(Step::Item(at));
+            read(item, self);
+            self.path.pop();
         }
     }
 

@@ -1,11 +1,9 @@
 //! The HTTP API inside of the filter, as a plugin configuration asks for it.
 
-use std::collections::BTreeMap;
-
 use jackstaff_core::Value;
 use jackstaff_core::source::{FromJson, Reading};
 
-use super::{ConfigError, FilterConfig, JsonText};
+use super::{ConfigErrors, FilterConfig, JsonText};
 use crate::config;
 use crate::rate_limit::RateLimit;
 
@@ -18,7 +16,7 @@ pub struct ApiConfig {
     pub prefix: String,
     /// Who may ask: a list of the entries that `jackstaff key` prints. They name `environment`, which must be given too.
     #[cfg_attr(feature = "schema", serde(default))]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<BTreeMap<String, String>>>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<super::schema::Texts>>"))]
     pub keys: Option<JsonText>,
     /// Whether OFREP answers whoever shows no key too. Such a caller can read every flag's value for every user.
     #[cfg_attr(feature = "schema", serde(default))]
@@ -42,45 +40,45 @@ impl<'v> FromJson<'v> for ApiConfig {
 impl FilterConfig<'_> {
     /// The settings of the service, by the names by which it asks for them.
     #[must_use]
-    pub fn settings(&self) -> BTreeMap<&'static str, String> {
-        let mut settings = self.user_data_settings();
+    pub fn settings(&self) -> Vec<(&'static str, String)> {
+        let mut settings = vec![(config::USER_DATA, self.user_data_setting())];
         let Some(api) = &self.api else { return settings };
         let keys = api.keys.as_ref().map_or("[]", |keys| &keys.0).to_owned();
-        settings.insert(config::KEYS, keys);
+        settings.push((config::KEYS, keys));
         if api.open {
-            settings.insert(config::OPEN_ENVIRONMENT, self.environment.clone().unwrap_or_default());
+            settings.push((config::OPEN_ENVIRONMENT, self.environment.clone().unwrap_or_default()));
         }
         if let Some(limit) = api.rate_limit {
             let text = format!(r#"{{"requests":{},"seconds":{}}}"#, limit.requests, limit.seconds);
-            settings.insert(config::RATE_LIMIT, text);
+            settings.push((config::RATE_LIMIT, text));
         }
         if let Some(test) = &self.test {
             let mut json = r#"{"header":"#.to_owned();
             jackstaff_core::write_json_string(&test.header, &mut json);
             json.push('}');
-            settings.insert(config::TEST, json);
+            settings.push((config::TEST, json));
         }
         settings
     }
 
-    pub(super) fn check_api(&self, errors: &mut Vec<ConfigError>) {
+    pub(super) fn check_api(&self, errors: &mut ConfigErrors) {
         let Some(api) = &self.api else { return };
         // What a path may hold as it is (RFC 3986, section 3.3). Nothing is decoded to compare it.
         let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@%".contains(&byte);
         let segments = api.prefix.strip_prefix('/').unwrap_or_default();
         if segments.is_empty() || segments.split('/').any(|part| part.is_empty() || !part.bytes().all(legal)) {
-            errors.push(ConfigError::new(
-                "$.api.prefix",
-                format!("`{}` is no path below which something can be served", api.prefix),
-                "begin with `/` and end without, as in `/flags`",
-            ));
+            errors.add(
+                &"$.api.prefix",
+                &format_args!("`{}` is no path below which something can be served", api.prefix),
+                &"begin with `/` and end without, as in `/flags`",
+            );
         }
         if self.environment.is_none() {
-            errors.push(ConfigError::new(
-                "$.environment",
-                "is absent, though `api` is set",
-                "name the environment of the ruleset, as the keys name theirs",
-            ));
+            errors.add(
+                &"$.environment",
+                &"is absent, though `api` is set",
+                &"name the environment of the ruleset, as the keys name theirs",
+            );
         }
     }
 }

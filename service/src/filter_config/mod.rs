@@ -5,6 +5,8 @@
 
 mod api;
 mod check;
+mod error;
+mod names;
 mod nearest;
 mod observe;
 mod overrides;
@@ -13,13 +15,13 @@ pub mod schema;
 mod sources;
 mod user_data;
 
-use std::fmt;
-
 use jackstaff_core::Value;
 use jackstaff_core::source::{FromJson, Misread, Reading, member_text, read_all};
 
 pub use self::api::ApiConfig;
-pub(crate) use self::check::is_header_name;
+pub use self::error::ConfigError;
+pub(crate) use self::error::ConfigErrors;
+pub(crate) use self::names::is_header_name;
 pub use self::observe::{EventsConfig, ResponseConfig, RouteConfig};
 pub use self::overrides::OverridesConfig;
 pub use self::sources::{RefreshConfig, Without};
@@ -199,32 +201,6 @@ impl<'v> FromJson<'v> for JsonText {
     }
 }
 
-/// Something in a configuration that cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    /// Where: a JSON path such as `$.identity[0].anonymous.max_age`.
-    pub path: String,
-    /// What is wrong.
-    pub message: String,
-    /// What to do about it.
-    pub remedy: String,
-}
-
-impl ConfigError {
-    /// An error at `path`.
-    pub(crate) fn new(path: impl Into<String>, message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { path: path.into(), message: message.into(), remedy: remedy.into() }
-    }
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "error at {}: {} ({})", self.path, self.message, self.remedy)
-    }
-}
-
-impl std::error::Error for ConfigError {}
-
 impl<'a> FilterConfig<'a> {
     /// Reads a configuration. No bytes at all are an empty configuration. Header names are put in lower case.
     ///
@@ -236,17 +212,18 @@ impl<'a> FilterConfig<'a> {
         }
         if !json.trim_ascii_start().starts_with(b"{") {
             return Err(vec![ConfigError::new(
-                "$",
-                "is no JSON object",
-                "give the configuration as a google.protobuf.StringValue that holds a JSON object",
+                &"$",
+                &"is no JSON object",
+                &"give the configuration as a google.protobuf.StringValue that holds a JSON object",
             )]);
         }
         let read = read_all::<Self>(json);
         let mut config = read.map_err(|found| found.into_iter().map(unreadable).collect::<Vec<_>>())?;
         config.ruleset = member_text(json, "ruleset");
-        config.normalise();
-        let errors = config.check();
-        if errors.is_empty() { Ok(config) } else { Err(errors) }
+        let mut errors = ConfigErrors::default();
+        config.check_names(&mut errors);
+        config.check(&mut errors);
+        if errors.0.is_empty() { Ok(config) } else { Err(errors.0) }
     }
 }
 
@@ -257,7 +234,7 @@ fn unreadable(Misread { path, message }: Misread) -> ConfigError {
         None if message.starts_with("trailing") => "remove what stands behind the JSON object".to_owned(),
         None => "correct this value".to_owned(),
     };
-    ConfigError::new(path, message, remedy)
+    ConfigError { path, message, remedy }
 }
 
 #[cfg(test)]

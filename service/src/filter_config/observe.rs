@@ -1,11 +1,9 @@
 //! What the filter tells besides the request's headers: to browsers, access logs, metrics and collectors.
 
-use std::collections::BTreeMap;
-
 use jackstaff_core::Value;
 use jackstaff_core::source::{FromJson, Reading};
 
-use super::{ConfigError, FilterConfig};
+use super::{ConfigErrors, FilterConfig};
 use crate::ruleset_supply::Source;
 
 /// Routes with a selection of their own: each is tried for every request.
@@ -91,55 +89,50 @@ const fn default_interval_s() -> u32 {
 }
 
 impl FilterConfig<'_> {
-    /// The settings that every header of a response comes from.
-    pub(super) fn response_names(&self) -> BTreeMap<String, &str> {
-        self.response.header.iter().map(|name| ("$.response.header".to_owned(), name.as_str())).collect()
-    }
-
-    pub(super) fn check_observe(&self, errors: &mut Vec<ConfigError>) {
+    pub(super) fn check_observe(&self, errors: &mut ConfigErrors) {
         if self.routes.len() > MAX_ROUTES {
-            errors.push(ConfigError::new(
-                "$.routes",
-                format!("has {} entries", self.routes.len()),
-                format!("have at most {MAX_ROUTES}"),
-            ));
+            errors.add(
+                &"$.routes",
+                &format_args!("has {} entries", self.routes.len()),
+                &format_args!("have at most {MAX_ROUTES}"),
+            );
         }
         for (nth, route) in self.routes.iter().enumerate() {
             if let Some(prefix) = &route.path_prefix
                 && !prefix.starts_with('/')
             {
-                errors.push(ConfigError::new(
-                    format!("$.routes[{nth}].path_prefix"),
-                    format!("`{prefix}` is no beginning of a path"),
-                    "begin with `/`",
-                ));
+                errors.add(
+                    &format_args!("$.routes[{nth}].path_prefix"),
+                    &format_args!("`{prefix}` is no beginning of a path"),
+                    &"begin with `/`",
+                );
             }
             if route.name.is_none() && route.path_prefix.is_none() {
-                errors.push(ConfigError::new(
-                    format!("$.routes[{nth}]"),
-                    "is for no request",
-                    "give it a `path_prefix`, or a `name` that a route's metadata can have",
-                ));
+                errors.add(
+                    &format_args!("$.routes[{nth}]"),
+                    &"is for no request",
+                    &"give it a `path_prefix`, or a `name` that a route's metadata can have",
+                );
             }
             if route.name.is_some() && self.routes.iter().take(nth).any(|earlier| earlier.name == route.name) {
-                errors.push(ConfigError::new(
-                    format!("$.routes[{nth}].name"),
-                    "is the name of an earlier entry too",
-                    "give each its own name",
-                ));
+                errors.add(
+                    &format_args!("$.routes[{nth}].name"),
+                    &"is the name of an earlier entry too",
+                    &"give each its own name",
+                );
             }
         }
         if let Some(events) = &self.events {
             if let Err((member, message)) = events.collector.check() {
-                errors.push(ConfigError::new(format!("$.events.collector.{member}"), message, "correct this value"));
+                errors.add(&format_args!("$.events.collector.{member}"), &message, &"correct this value");
             }
-            if !(1..=MAX_INTERVAL_S).contains(&events.interval_s) {
-                errors.push(ConfigError::new(
-                    "$.events.interval_s",
-                    format!("is {}", events.interval_s),
-                    format!("choose 1 to {MAX_INTERVAL_S} seconds; {DEFAULT_INTERVAL_S} is the default"),
-                ));
-            }
+            errors.check_number(
+                "$.events.interval_s",
+                events.interval_s,
+                1..=MAX_INTERVAL_S,
+                DEFAULT_INTERVAL_S,
+                " seconds",
+            );
         }
     }
 }

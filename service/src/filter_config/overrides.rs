@@ -5,7 +5,7 @@ use std::fmt;
 use jackstaff_core::Value;
 use jackstaff_core::source::{FromJson, Reading};
 
-use super::{ConfigError, FilterConfig};
+use super::{ConfigErrors, FilterConfig};
 use crate::overrides::MIN_SECRET_BYTES;
 
 /// Tokens that `jackstaff token` makes force variants for whoever shows one. Without a secret there are none.
@@ -40,24 +40,20 @@ impl fmt::Debug for OverridesConfig {
 }
 
 impl FilterConfig<'_> {
-    pub(super) fn check_overrides(&self, errors: &mut Vec<ConfigError>) {
+    pub(super) fn check_overrides(&self, errors: &mut ConfigErrors) {
         let Some(overrides) = &self.overrides else { return };
         if overrides.secret.len() < MIN_SECRET_BYTES {
-            errors.push(ConfigError::new(
-                "$.overrides.secret",
-                format!("has {} bytes", overrides.secret.len()),
-                format!("have at least {MIN_SECRET_BYTES}, from a generator: `openssl rand -hex 32`"),
-            ));
+            errors.add(
+                &"$.overrides.secret",
+                &format_args!("has {} bytes", overrides.secret.len()),
+                &format_args!("have at least {MIN_SECRET_BYTES}, from a generator: `openssl rand -hex 32`"),
+            );
         }
         if overrides.header.is_none() && overrides.cookie.is_none() {
-            errors.push(ConfigError::new(
-                "$.overrides",
-                "names neither a header nor a cookie",
-                "say where tokens come from",
-            ));
+            errors.add(&"$.overrides", &"names neither a header nor a cookie", &"say where tokens come from");
         }
         if let Some(cookie) = &overrides.cookie {
-            crate::identity::check_cookie_name(cookie, "$.overrides.cookie", errors);
+            crate::identity::check_cookie_name(cookie, &"$.overrides.cookie", errors);
         }
     }
 }

@@ -3,7 +3,7 @@
 use jackstaff_core::Value;
 use jackstaff_core::source::{FromJson, Reading};
 
-use super::{ConfigError, FilterConfig};
+use super::{ConfigErrors, FilterConfig};
 use crate::ruleset_supply::MAX_SOURCES;
 
 /// Short enough that a kill switch works; a source asked by one worker of each proxy every ten seconds hardly notices.
@@ -75,32 +75,26 @@ impl RefreshConfig {
 }
 
 impl FilterConfig<'_> {
-    pub(super) fn check_sources(&self, errors: &mut Vec<ConfigError>) {
+    pub(super) fn check_sources(&self, errors: &mut ConfigErrors) {
         if self.sources.len() > MAX_SOURCES {
-            errors.push(ConfigError::new(
-                "$.sources",
-                format!("has {} entries", self.sources.len()),
-                format!("have at most {MAX_SOURCES}: each further one is a fallback for those before"),
-            ));
+            errors.add(
+                &"$.sources",
+                &format_args!("has {} entries", self.sources.len()),
+                &format_args!("have at most {MAX_SOURCES}: each further one is a fallback for those before"),
+            );
         }
         for (nth, source) in self.sources.iter().enumerate() {
             if let Err((member, message)) = source.check() {
-                errors.push(ConfigError::new(format!("$.sources[{nth}].{member}"), message, "correct this value"));
+                errors.add(&format_args!("$.sources[{nth}].{member}"), &message, &"correct this value");
             }
         }
-        if !(1..=MAX_POLL_S).contains(&self.refresh.poll_s) {
-            errors.push(ConfigError::new(
-                "$.refresh.poll_s",
-                format!("is {}", self.refresh.poll_s),
-                format!("choose 1 to {MAX_POLL_S} seconds; {DEFAULT_POLL_S} is the default"),
-            ));
-        }
+        errors.check_number("$.refresh.poll_s", self.refresh.poll_s, 1..=MAX_POLL_S, DEFAULT_POLL_S, " seconds");
         if self.refresh.max_age_s.is_some_and(|seconds| !(1..=MAX_AGE_S).contains(&seconds)) {
-            errors.push(ConfigError::new(
-                "$.refresh.max_age_s",
-                "is no such time",
-                format!("choose 1 to {MAX_AGE_S} seconds, or leave it out"),
-            ));
+            errors.add(
+                &"$.refresh.max_age_s",
+                &"is no such time",
+                &format_args!("choose 1 to {MAX_AGE_S} seconds, or leave it out"),
+            );
         }
     }
 }

@@ -1,12 +1,9 @@
 //! User data inside of the filter, as a plugin configuration asks for it.
 
-use std::collections::BTreeMap;
-
 use jackstaff_core::Value;
 use jackstaff_core::source::{FromJson, Reading};
 
-use super::{ConfigError, FilterConfig, JsonText};
-use crate::config;
+use super::{ConfigErrors, FilterConfig, JsonText};
 
 /// Users that the workers of an Envoy remember together, unless the configuration says otherwise.
 const DEFAULT_USERS: u32 = 10_000;
@@ -23,7 +20,7 @@ pub struct UserDataConfig {
     /// Whether the flags that are sent to the application are decided with it.
     pub inject: bool,
     /// What the setting `user_data` of the other platforms is: `client_writes`, `expire_days`, `read_limit_ms`, `remote`…
-    #[cfg_attr(feature = "schema", schemars(with = "Option<BTreeMap<String, serde_json::Value>>"))]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<std::collections::BTreeMap<String, serde_json::Value>>"))]
     pub settings: Option<JsonText>,
 }
 
@@ -51,30 +48,20 @@ impl UserDataConfig {
 }
 
 impl FilterConfig<'_> {
-    /// The settings of user data, by the names by which the service asks for them.
-    pub(crate) fn user_data_settings(&self) -> BTreeMap<&'static str, String> {
-        let text = match &self.user_data {
-            Some(data) => data.setting(),
-            None => r#"{"enabled":false}"#.to_owned(),
-        };
-        BTreeMap::from([(config::USER_DATA, text)])
+    /// The text of the setting `user_data`, also where there is none.
+    pub(super) fn user_data_setting(&self) -> String {
+        self.user_data.as_ref().map_or_else(|| r#"{"enabled":false}"#.to_owned(), UserDataConfig::setting)
     }
 
-    pub(super) fn check_user_data(&self, errors: &mut Vec<ConfigError>) {
+    pub(super) fn check_user_data(&self, errors: &mut ConfigErrors) {
         let Some(data) = &self.user_data else { return };
-        if !(1..=MAX_USERS).contains(&data.users) {
-            errors.push(ConfigError::new(
-                "$.user_data.users",
-                format!("is {}", data.users),
-                format!("choose 1 to {MAX_USERS}; {DEFAULT_USERS} is the default"),
-            ));
-        }
+        errors.check_number("$.user_data.users", data.users, 1..=MAX_USERS, DEFAULT_USERS, "");
         if self.environment.is_none() {
-            errors.push(ConfigError::new(
-                "$.environment",
-                "is absent, though `user_data` is set",
-                "name the environment of the ruleset: each has its own users",
-            ));
+            errors.add(
+                &"$.environment",
+                &"is absent, though `user_data` is set",
+                &"name the environment of the ruleset: each has its own users",
+            );
         }
     }
 }

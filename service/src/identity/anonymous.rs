@@ -1,13 +1,13 @@
 //! Users that nobody knows: a random id in a cookie.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use jackstaff_core::Value;
 use jackstaff_core::source::{FromJson, Reading};
 
 use super::{Headers, Identity, cookie};
-use crate::filter_config::ConfigError;
+use crate::filter_config::ConfigErrors;
 
 /// A year, in seconds. Browsers keep no cookie much longer (Chrome: 400 days).
 const DEFAULT_MAX_AGE: u64 = 365 * 24 * 60 * 60;
@@ -148,40 +148,40 @@ impl Anonymous {
         out
     }
 
-    pub(super) fn check(&self, path: &str, errors: &mut Vec<ConfigError>) {
-        cookie::check_name(&self.cookie, &format!("{path}.cookie"), errors);
+    pub(super) fn check(&self, path: &dyn fmt::Display, errors: &mut ConfigErrors) {
+        cookie::check_name(&self.cookie, &format_args!("{path}.cookie"), errors);
         if let Some(consent) = &self.consent {
-            cookie::check_name(&consent.cookie, &format!("{path}.consent.cookie"), errors);
+            cookie::check_name(&consent.cookie, &format_args!("{path}.consent.cookie"), errors);
         }
         if !(1..=MAX_MAX_AGE).contains(&self.max_age) {
-            errors.push(ConfigError::new(
-                format!("{path}.max_age"),
-                format!("is {} seconds", self.max_age),
-                format!("choose 1 to {MAX_MAX_AGE}, the 400 days that browsers keep a cookie at most"),
-            ));
+            errors.add(
+                &format_args!("{path}.max_age"),
+                &format_args!("is {} seconds", self.max_age),
+                &format_args!("choose 1 to {MAX_MAX_AGE}, the 400 days that browsers keep a cookie at most"),
+            );
         }
         // What could end the attribute or the header (RFC 6265, section 4.1.1).
         let legal = |text: &str| text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b';' && byte != b',');
         if !self.path.starts_with('/') || !legal(&self.path) {
-            errors.push(ConfigError::new(
-                format!("{path}.path"),
-                format!("`{}` is no path", self.path),
-                "start with `/`, and percent-encode `;`, `,` and what is not visible ASCII",
-            ));
+            errors.add(
+                &format_args!("{path}.path"),
+                &format_args!("`{}` is no path", self.path),
+                &"start with `/`, and percent-encode `;`, `,` and what is not visible ASCII",
+            );
         }
         if let Some(domain) = self.domain.as_ref().filter(|domain| domain.is_empty() || !legal(domain)) {
-            errors.push(ConfigError::new(
-                format!("{path}.domain"),
-                format!("`{domain}` is no domain"),
-                "write it as in `example.com`, or leave it out",
-            ));
+            errors.add(
+                &format_args!("{path}.domain"),
+                &format_args!("`{domain}` is no domain"),
+                &"write it as in `example.com`, or leave it out",
+            );
         }
         if self.same_site == SameSite::None && !self.secure {
-            errors.push(ConfigError::new(
-                format!("{path}.secure"),
-                "browsers refuse a cookie with SameSite=None that is not secure",
-                "set `secure` to true, or `same_site` to `lax`",
-            ));
+            errors.add(
+                &format_args!("{path}.secure"),
+                &"browsers refuse a cookie with SameSite=None that is not secure",
+                &"set `secure` to true, or `same_site` to `lax`",
+            );
         }
     }
 }

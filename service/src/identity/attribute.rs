@@ -1,10 +1,12 @@
 //! Attributes of the user from headers and Envoy's properties, by an explicit list.
 
+use std::fmt;
+
 use jackstaff_core::source::{FromJson, Reading, document};
 use jackstaff_core::{Context, Scope, Value, parse_number};
 
 use super::{Headers, Surroundings, check_property, first};
-use crate::filter_config::ConfigError;
+use crate::filter_config::ConfigErrors;
 
 /// A header or a property that is an attribute: one of both is named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -129,22 +131,22 @@ impl Attribute {
         }
     }
 
-    pub(crate) fn check(&self, path: &str, errors: &mut Vec<ConfigError>) {
+    pub(crate) fn check(&self, path: &dyn fmt::Display, errors: &mut ConfigErrors) {
         if self.header.is_some() == self.property.is_some() {
-            errors.push(ConfigError::new(path, "names not exactly one of `header` and `property`", "say which it is"));
+            errors.add(path, &"names not exactly one of `header` and `property`", &"say which it is");
         }
         if let Some(property) = &self.property {
-            check_property(property, &format!("{path}.property"), errors);
+            check_property(property, &format_args!("{path}.property"), errors);
         }
         if self.name.is_empty() {
-            errors.push(ConfigError::new(format!("{path}.name"), "is empty", "name the attribute as rules know it"));
+            errors.add(&format_args!("{path}.name"), &"is empty", &"name the attribute as rules know it");
         }
         if self.scope == AttributeScope::Profile && self.kind != AttributeType::String {
-            errors.push(ConfigError::new(
-                format!("{path}.type"),
-                "the user's own fields are all strings",
-                "leave `type` out, or use the scope `custom`",
-            ));
+            errors.add(
+                &format_args!("{path}.type"),
+                &"the user's own fields are all strings",
+                &"leave `type` out, or use the scope `custom`",
+            );
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The `Cookie` header (RFC 6265, section 4.2).
 
+use std::fmt;
+
 use super::Headers;
-use crate::filter_config::ConfigError;
+use crate::filter_config::ConfigErrors;
 
 /// The value of the first cookie of this name, without the quotes that may stand around it. A request may carry several `Cookie` headers:
 /// HTTP/2 clients send one per cookie.
@@ -22,10 +24,10 @@ fn in_header<'h>(header: &'h [u8], name: &[u8]) -> Option<&'h [u8]> {
 }
 
 /// A cookie's name is a token (RFC 6265, section 4.1.1).
-pub(crate) fn check_name(name: &str, path: &str, errors: &mut Vec<ConfigError>) {
+pub(crate) fn check_name(name: &str, path: &dyn fmt::Display, errors: &mut ConfigErrors) {
     let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     if name.is_empty() || !name.bytes().all(legal) {
-        errors.push(ConfigError::new(path, format!("`{name}` is no cookie name"), "use letters, digits, `_` and `-`"));
+        errors.add(path, &format_args!("`{name}` is no cookie name"), &"use letters, digits, `_` and `-`");
     }
 }
 

@@ -9,6 +9,7 @@ mod context_header;
 mod cookie;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use jackstaff_core::source::devcycle::{UserError, parse_user};
 use jackstaff_core::source::{FromJson, Reading};
@@ -19,7 +20,7 @@ pub use self::attribute::{Attribute, AttributeScope, AttributeType};
 pub use self::context_header::{ContextHeader, MAX_CONTEXT_BYTES, context_json};
 pub(crate) use self::cookie::check_name as check_cookie_name;
 pub use self::cookie::cookie;
-use crate::filter_config::ConfigError;
+use crate::filter_config::ConfigErrors;
 use crate::percent::{Plus, decode};
 
 /// Names and values of a request's headers, in the order and with the bytes in which they came.
@@ -154,30 +155,30 @@ fn id(value: Cow<'_, [u8]>) -> Option<Cow<'_, str>> {
     .filter(|id| legal(id.as_bytes()))
 }
 
-fn check_property(parts: &[String], path: &str, errors: &mut Vec<ConfigError>) {
+fn check_property(parts: &[String], path: &dyn fmt::Display, errors: &mut ConfigErrors) {
     if parts.is_empty() || parts.iter().any(|part| part.is_empty() || part.contains('\0')) {
-        errors.push(ConfigError::new(
+        errors.add(
             path,
-            "is no path of a property",
-            "list its parts, none of them empty, as in [\"connection\", \"uri_san_peer_certificate\"]",
-        ));
+            &"is no path of a property",
+            &"list its parts, none of them empty, as in [\"connection\", \"uri_san_peer_certificate\"]",
+        );
     }
 }
 
 impl Source {
-    pub(crate) fn check(&self, path: &str, errors: &mut Vec<ConfigError>) {
+    pub(crate) fn check(&self, path: &dyn fmt::Display, errors: &mut ConfigErrors) {
         match self {
             // Header names are checked all together.
             Self::Header(_) => {}
-            Self::Cookie(name) => cookie::check_name(name, &format!("{path}.cookie"), errors),
-            Self::Query(name) if name.is_empty() => errors.push(ConfigError::new(
-                format!("{path}.query"),
-                "is empty",
-                "name the parameter as it reads when it is decoded",
-            )),
+            Self::Cookie(name) => cookie::check_name(name, &format_args!("{path}.cookie"), errors),
+            Self::Query(name) if name.is_empty() => errors.add(
+                &format_args!("{path}.query"),
+                &"is empty",
+                &"name the parameter as it reads when it is decoded",
+            ),
             Self::Query(_) => {}
-            Self::Property(parts) => check_property(parts, &format!("{path}.property"), errors),
-            Self::Anonymous(anonymous) => anonymous.check(&format!("{path}.anonymous"), errors),
+            Self::Property(parts) => check_property(parts, &format_args!("{path}.property"), errors),
+            Self::Anonymous(anonymous) => anonymous.check(&format_args!("{path}.anonymous"), errors),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! From a checked configuration to a ruleset that is ready to decide.
 
+use std::fmt;
 use std::sync::Arc;
 
 use jackstaff_core::source::document;
@@ -97,33 +98,32 @@ impl Loaded {
 }
 
 fn open(source: &str, notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<ConfigError>> {
-    let refuse = |message: String, remedy: &str| vec![ConfigError::new("$.ruleset", message, remedy)];
+    let refuse = |message: &dyn fmt::Display, remedy: &str| vec![ConfigError::new(&"$.ruleset", message, &remedy)];
     let bytes = match document(source.as_bytes()) {
         Ok(Value::Map(_)) => return compiled(source.as_bytes(), notices),
         Ok(Value::String(text)) => decode(text.trim().as_bytes(), Form::Standard).map_err(|place| {
             refuse(
-                format!("is no base64 at byte {place}"),
+                &format_args!("is no base64 at byte {place}"),
                 "encode a snapshot as with `base64 -w0`, or give the source itself",
             )
         })?,
         _ => {
             return Err(refuse(
-                "is neither a JSON object nor a string".to_owned(),
+                &"is neither a JSON object nor a string",
                 "give the ruleset's source as an object, or a snapshot as base64 text",
             ));
         }
     };
     if is_snapshot(&bytes) {
-        return SharedRuleset::verify(bytes)
-            .map_err(|error| refuse(error.to_string(), "see `jackstaff compile --help`"));
+        return SharedRuleset::verify(bytes).map_err(|error| refuse(&error, "see `jackstaff compile --help`"));
     }
     compiled(&bytes, notices)
 }
 
 fn compiled(source: &[u8], notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<ConfigError>> {
     let in_ruleset = |diagnostic: &Diagnostic| {
-        let path = format!("$.ruleset{}", diagnostic.path.strip_prefix('$').unwrap_or(&diagnostic.path));
-        ConfigError::new(path, diagnostic.message.clone(), diagnostic.remedy.clone())
+        let path = format_args!("$.ruleset{}", diagnostic.path.strip_prefix('$').unwrap_or(&diagnostic.path));
+        ConfigError::new(&path, &diagnostic.message, &diagnostic.remedy)
     };
     let compiled = compile(source, &CompileOptions::default())
         .map_err(|found| found.iter().map(in_ruleset).collect::<Vec<_>>())?;
@@ -131,9 +131,8 @@ fn compiled(source: &[u8], notices: &mut Vec<String>) -> Result<SharedRuleset, V
         let ConfigError { path, message, remedy } = in_ruleset(diagnostic);
         format!("{} at {path}: {message} ({remedy})", diagnostic.severity.as_str())
     }));
-    SharedRuleset::open(compiled.snapshot).map_err(|error| {
-        vec![ConfigError::new("$.ruleset", error.to_string(), "report this: a compiled ruleset must open")]
-    })
+    SharedRuleset::open(compiled.snapshot)
+        .map_err(|error| vec![ConfigError::new(&"$.ruleset", &error, &"report this: a compiled ruleset must open")])
 }
 
 /// The flag headers of the routes, and the one of all other requests at the end.

@@ -107,11 +107,11 @@ impl<'v, T: Default + FromJson<'v>> FromJson<'v> for Option<T> {
 
 impl<'v, T: Default + FromJson<'v>> FromJson<'v> for Vec<T> {
     fn read(&mut self, value: &'v Value<'v>, reading: &mut Reading<'v>) {
-        for (at, item) in reading.list(value).unwrap_or_default().iter().enumerate() {
+        reading.each(value, &mut |item, reading| {
             let mut read = T::default();
-            reading.inside(Step::Item(at), item, &mut read);
+            read.read(item, reading);
             self.push(read);
-        }
+        });
     }
 }
 
