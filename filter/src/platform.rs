@@ -23,13 +23,8 @@ pub(crate) struct EnvoyPlatform {
 }
 
 impl EnvoyPlatform {
-<<<<<<< HEAD
-    pub(crate) fn new(settings: BTreeMap<&'static str, String>, store: Option<SharedStore>) -> Self {
-        Self { settings: Rc::new(settings), store: store.map(Rc::new), timers: false }
-=======
     pub(crate) fn new(settings: Vec<(&'static str, String)>, store: Option<SharedStore>) -> Self {
-        Self { settings: Rc::new(settings), store: store.map(Rc::new), calls: Calls::default(), timers: false }
->>>>>>> fcf780f (Errors of a configuration are made in one place, its header names are listed once: 18 KB less in the filter)
+        Self { settings: Rc::new(settings), store: store.map(Rc::new), timers: false }
     }
 
     /// The same, for the root context.
