@@ -126,19 +126,20 @@ impl Config {
     /// # Errors
     /// Where a setting is unusable, or the platform cannot say.
     pub async fn load<P: Platform>(platform: &P) -> Result<Self, ConfigError> {
-        let read = async |setting| match platform.setting(setting).await {
-            Ok(text) => Ok(text.unwrap_or_default()),
-            Err(error) => Err(ConfigError { setting, message: format!("cannot be read: {error}") }),
-        };
-        Self::parse(&Settings {
-            keys: &read(KEYS).await?,
-            ruleset_cache_ms: &read(RULESET_CACHE_MS).await?,
-            test: &read(TEST).await?,
-            open_environment: &read(OPEN_ENVIRONMENT).await?,
-            rate_limit: &read(RATE_LIMIT).await?,
-            user_data: &read(USER_DATA).await?,
-            sources: &if P::STORES_RULESETS { read(SOURCES).await? } else { String::new() },
-        })
+        let names = [KEYS, RULESET_CACHE_MS, TEST, OPEN_ENVIRONMENT, RATE_LIMIT, USER_DATA, SOURCES];
+        let mut texts = names.map(|_| String::new());
+        // One loop: every place that awaits is code of its own.
+        for (setting, text) in names.into_iter().zip(&mut texts) {
+            if setting == SOURCES && !P::STORES_RULESETS {
+                continue;
+            }
+            match platform.setting(setting).await {
+                Ok(found) => *text = found.unwrap_or_default(),
+                Err(error) => return Err(ConfigError { setting, message: format!("cannot be read: {error}") }),
+            }
+        }
+        let [keys, ruleset_cache_ms, test, open_environment, rate_limit, user_data, sources] = &texts;
+        Self::parse(&Settings { keys, ruleset_cache_ms, test, open_environment, rate_limit, user_data, sources })
     }
 
     /// Reads the settings from their texts.

@@ -355,8 +355,12 @@ fn operand_values<'n, 'v>(node: &'n Value<'v>) -> Vec<&'n Value<'v>> {
 /// Which orderings satisfy a version comparator: whatever signs stand in its text. For `!=` it says what must not be.
 fn orderings(comparator: &str) -> u8 {
     use crate::evaluate::order;
-    [('=', order::EQUAL), ('>', order::GREATER), ('<', order::LESS)]
-        .into_iter()
-        .filter(|(sign, _)| comparator.contains(*sign))
-        .fold(0, |bits, (_, bit)| bits | bit)
+    comparator.bytes().fold(0, |bits, sign| {
+        bits | match sign {
+            b'=' => order::EQUAL,
+            b'>' => order::GREATER,
+            b'<' => order::LESS,
+            _ => 0,
+        }
+    })
 }
