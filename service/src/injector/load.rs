@@ -99,21 +99,22 @@ impl Loaded {
 
 fn open(source: &str, notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<ConfigError>> {
     let refuse = |message: &dyn fmt::Display, remedy: &str| vec![ConfigError::new(&"$.ruleset", message, &remedy)];
-    let bytes = match document(source.as_bytes()) {
-        Ok(Value::Map(_)) => return compiled(source.as_bytes(), notices),
-        Ok(Value::String(text)) => decode(text.trim().as_bytes(), Form::Standard).map_err(|place| {
-            refuse(
-                &format_args!("is no base64 at byte {place}"),
-                "encode a snapshot as with `base64 -w0`, or give the source itself",
-            )
-        })?,
-        _ => {
-            return Err(refuse(
-                &"is neither a JSON object nor a string",
-                "give the ruleset's source as an object, or a snapshot as base64 text",
-            ));
-        }
+    // It is a member's text, so it is JSON and begins with what it is. An object is read once, by those who compile it.
+    if source.starts_with('{') {
+        return compiled(source.as_bytes(), notices);
+    }
+    let Ok(Value::String(text)) = document(source.as_bytes()) else {
+        return Err(refuse(
+            &"is neither a JSON object nor a string",
+            "give the ruleset's source as an object, or a snapshot as base64 text",
+        ));
     };
+    let bytes = decode(text.trim().as_bytes(), Form::Standard).map_err(|place| {
+        refuse(
+            &format_args!("is no base64 at byte {place}"),
+            "encode a snapshot as with `base64 -w0`, or give the source itself",
+        )
+    })?;
     if is_snapshot(&bytes) {
         return SharedRuleset::verify(bytes).map_err(|error| refuse(&error, "see `jackstaff compile --help`"));
     }
