@@ -88,6 +88,8 @@ impl<'v> Lowering<'_, 'v> {
         for ((i, filter), at) in filters.iter().enumerate().zip(start..) {
             self.condition(at, filter, Place::Nested, &format!("{path}.filters[{i}]"), depth.saturating_add(1));
         }
+        let whole = since(&self.builder.conditions, start) == operands;
+        let operands = if whole { self.builder.share_conditions(start) } else { operands };
         Condition { test: test as u8, operands, ..Condition::default() }
     }
 
@@ -130,7 +132,7 @@ impl<'v> Lowering<'_, 'v> {
             test: Test::Segments as u8,
             comparator: comparator as u8,
             has_operands: u8::from(ids.is_some()),
-            operands: since(&self.builder.segments, start),
+            operands: self.builder.share_segments(start),
             ..Condition::default()
         }
     }
@@ -299,7 +301,7 @@ impl<'v> Lowering<'_, 'v> {
     fn operands(&mut self, literals: Vec<Literal>) -> Range {
         let start = index(&self.builder.operands);
         self.builder.operands.extend(literals);
-        since(&self.builder.operands, start)
+        self.builder.share_operands(start)
     }
 
     /// Audiences that refer to themselves recurse in the reference until its stack ends; here the depth limit ends it.

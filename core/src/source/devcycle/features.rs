@@ -112,9 +112,8 @@ impl<'v> Lowering<'_, 'v> {
                 continue;
             };
             self.check_type(flag, set.value, &format!("{path}.variables[{i}].value"));
-            let value = index(&self.builder.values);
             let literal = self.builder.literal(set.value);
-            self.builder.values.push(literal);
+            let value = self.builder.value(literal);
             self.builder.assignments.push(Assignment { flag, value });
             sets.push(flag);
         }
@@ -152,6 +151,8 @@ impl<'v> Lowering<'_, 'v> {
         let condition = index(&self.builder.conditions);
         self.builder.conditions.push(crate::snapshot::layout::Condition::default());
         self.condition(condition, target.audience.filters, Place::Root, &format!("{path}._audience.filters"), 0);
+        let alone = since(&self.builder.conditions, condition).len == 1;
+        let condition = if alone { self.builder.share_conditions(condition).start } else { condition };
         let start = index(&self.builder.splits);
         self.distribution(&target.distribution, feature, first_variant, &format!("{path}.distribution"));
         let bucket_by = match target.bucketing_key {
@@ -177,7 +178,7 @@ impl<'v> Lowering<'_, 'v> {
             condition,
             rollout,
             mentions_rollout: u8::from(target.rollout.is_some()),
-            splits: since(&self.builder.splits, start),
+            splits: self.builder.share_splits(start),
             split_count: u32::try_from(target.distribution.len()).unwrap_or(NONE),
             bucket_by: self.builder.text(bucket_by),
             bucket_by_hash: attribute_hash(bucket_by.as_bytes()),
@@ -234,10 +235,8 @@ impl<'v> Lowering<'_, 'v> {
                 self.builder.stages.push(Stage { date, percentage, discrete });
             }
         }
-        let at = index(&self.builder.rollouts);
         let stages = since(&self.builder.stages, first);
-        self.builder.rollouts.push(Rollout { scheduled: u8::from(scheduled), start, percentage, stages });
-        at
+        self.builder.rollout(Rollout { scheduled: u8::from(scheduled), start, percentage, stages })
     }
 
     /// A date in milliseconds; NaN, with a diagnostic, where it is none, so that it compares false as in JavaScript.

@@ -140,9 +140,9 @@ fn variants<'d>(
             diagnostics.warning(&path, "lists and null are no flag values for OpenFeature", "use an object");
         }
         let text = builder.text(&name);
+        let value = builder.value(value);
         let assignments = index(&builder.assignments);
-        builder.assignments.push(Assignment { flag, value: index(&builder.values) });
-        builder.values.push(value);
+        builder.assignments.push(Assignment { flag, value });
         let assignments = since(&builder.assignments, assignments);
         builder.variants.push(Variant { id: text, key: text, name: text, assignments, ..Variant::default() });
         names.push(name);
