@@ -37,7 +37,7 @@ pub(crate) fn fetch(name: &str, request: Request<Bytes>, limit: Duration) -> Res
         }
         std::thread::sleep(LOOK);
     };
-    let bytes = read::up_to(&mut answer.take_body(), MAX_SOURCE_BYTES.saturating_add(1))
+    let bytes = read::up_to(answer.take_body(), MAX_SOURCE_BYTES.saturating_add(1))
         .map_err(|error| failed(format!("the answer broke off: {error}")))?;
     if bytes.len() > MAX_SOURCE_BYTES {
         return Err(failed(format!("the answer has more than {MAX_SOURCE_BYTES} bytes")));

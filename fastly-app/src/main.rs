@@ -12,17 +12,20 @@
     clippy::arithmetic_side_effects
 )]
 
+mod copies;
 mod fetch;
+mod incoming;
+mod outgoing;
 mod platform;
 mod read;
 mod ready;
 
-use bytes::Bytes;
-use fastly::http::serve::Serve;
-use fastly::{Body, Request, Response};
+use fastly::Request;
+use fastly::http::serve::{NextRequestOptions, RequestPromise};
+use http::{Response, StatusCode};
 use jackstaff_service::executor::poll_once;
 use jackstaff_service::platform::Platform as _;
-use jackstaff_service::{MAX_BODY_BYTES, Service, handle};
+use jackstaff_service::{Service, handle_reading};
 
 use platform::FastlyPlatform;
 
@@ -32,19 +35,23 @@ const MAX_REQUESTS: usize = 1_000;
 
 static SERVICE: Service<FastlyPlatform> = Service::new(FastlyPlatform);
 
+/// As `fastly::http::serve::Serve`, without its looks at the clock.
 fn main() {
-    Serve::new().with_max_requests(MAX_REQUESTS).run(serve);
+    serve(Request::from_client());
+    for _ in 1..MAX_REQUESTS {
+        let next = RequestPromise::new(&NextRequestOptions::default()).and_then(RequestPromise::wait);
+        let Ok(request) = next else { break };
+        serve(request);
+    }
 }
 
-fn serve(request: Request) -> Response {
-    let (head, mut body) = http::Request::<Body>::from(request).into_parts();
-    // A body that breaks off is too short to be JSON, and one that is too long is refused: the service says so in either case.
-    let bytes = read::up_to(&mut body, MAX_BODY_BYTES.saturating_add(1)).unwrap_or_default();
-    match poll_once(handle(&SERVICE, http::Request::from_parts(head, Bytes::from(bytes)))) {
-        Ok(response) => response.map(|body| Body::from(&*body)).into(),
-        Err(pending) => {
-            SERVICE.platform().log(&pending.to_string());
-            Response::from_status(500)
-        }
-    }
+fn serve(request: Request) {
+    let (request, others) = incoming::read(request);
+    let answer = poll_once(handle_reading(&SERVICE, request, others)).unwrap_or_else(|pending| {
+        SERVICE.platform().log(&pending.to_string());
+        let mut failed = Response::default();
+        *failed.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        failed
+    });
+    outgoing::send(&answer);
 }

@@ -13,6 +13,7 @@ use jackstaff_core::source::MAX_SOURCE_BYTES;
 use jackstaff_service::config;
 use jackstaff_service::platform::{FetchError, Found, Platform, PlatformError, ReadError, Written};
 
+use crate::copies;
 use crate::fetch;
 use crate::read;
 use crate::ready::ready_within;
@@ -30,6 +31,21 @@ impl Platform for FastlyPlatform {
 
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError> {
         Ok(found(open()?.lookup(key))?.map(|(value, _)| value))
+    }
+
+    /// Fresh sandboxes are many: where a copy will do they need not ask the store.
+    async fn kv_recent(&self, key: &str, within_ms: i64) -> Result<Option<(Vec<u8>, i64)>, PlatformError> {
+        if within_ms <= 0 {
+            return Ok(self.kv_get(key).await?.map(|value| (value, 0)));
+        }
+        if let Some(copy) = copies::get(key, within_ms) {
+            return Ok(Some(copy));
+        }
+        let value = self.kv_get(key).await?;
+        Ok(value.map(|value| {
+            copies::put(key, &value, within_ms);
+            (value, 0)
+        }))
     }
 
     async fn kv_read(&self, key: &str, limit_ms: Option<u32>) -> Result<Found<u64>, ReadError> {
@@ -125,7 +141,7 @@ fn found(answer: Result<LookupResponse, KVStoreError>) -> Result<Found<u64>, Pla
         Err(KVStoreError::ItemNotFound) => return Ok(None),
         Err(error) => return Err(refused(&error)),
     };
-    let bytes = read::up_to(&mut answer.take_body(), MAX_SOURCE_BYTES.saturating_add(1))
+    let bytes = read::up_to(answer.take_body(), MAX_SOURCE_BYTES.saturating_add(1))
         .map_err(|error| PlatformError(format!("a value broke off: {error}")))?;
     if bytes.len() > MAX_SOURCE_BYTES {
         return Err(PlatformError(format!("a value has more than {MAX_SOURCE_BYTES} bytes")));

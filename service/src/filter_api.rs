@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri};
 
-use crate::api::{READ, Refusal, answer};
+use crate::api::{READ, Refusal, handle_reading};
 use crate::config::Config;
 use crate::executor::{Task, poll_once};
 use crate::filter_config::{ConfigError, FilterConfig};
@@ -85,7 +85,8 @@ impl<P: Platform + 'static> FilterApi<P> {
     #[must_use]
     pub fn answer(&self, Asked { request, test }: Asked, body: Bytes) -> Task<Response<Bytes>> {
         let service = self.service.clone();
-        Task::new(async move { answer(&service, request.map(|()| body), test).await })
+        let others = Box::new(move |_: &str| test.clone());
+        Task::new(async move { handle_reading(&service, request.map(|()| body), others).await })
     }
 }
 

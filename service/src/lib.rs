@@ -36,5 +36,5 @@ pub mod store_key;
 mod structured;
 pub mod user_data;
 
-pub use api::{MAX_BODY_BYTES, handle};
+pub use api::{MAX_BODY_BYTES, handle, handle_reading};
 pub use service::Service;

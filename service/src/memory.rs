@@ -36,6 +36,8 @@ pub struct MemoryPlatform {
     values: Mutex<BTreeMap<String, (u64, Vec<u8>)>>,
     settings: Mutex<BTreeMap<String, String>>,
     fault: Mutex<StoreFault>,
+    /// What another instance read, and how many milliseconds ago.
+    copy: Mutex<Option<(Vec<u8>, i64)>>,
     /// What somebody else puts under a key just before the next writes, one each.
     rivals: Mutex<VecDeque<(String, Vec<u8>)>>,
     generation: AtomicU64,
@@ -86,6 +88,11 @@ impl MemoryPlatform {
     /// Lets somebody else put `value` under `key` just before the next write that has no such rival yet: that write finds a conflict.
     pub fn add_rival(&self, key: impl Into<String>, value: impl Into<Vec<u8>>) {
         lock(&self.rivals).push_back((key.into(), value.into()));
+    }
+
+    /// Sets the copy that another instance left of whatever it read, and how many milliseconds ago.
+    pub fn set_copy(&self, value: impl Into<Vec<u8>>, age_ms: i64) {
+        *lock(&self.copy) = Some((value.into(), age_ms));
     }
 
     /// Sets the setting or secret `name`.
@@ -167,6 +174,13 @@ impl Platform for MemoryPlatform {
 
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError> {
         Ok(self.look(key)?.map(|(value, _)| value))
+    }
+
+    async fn kv_recent(&self, key: &str, within_ms: i64) -> Result<Option<(Vec<u8>, i64)>, PlatformError> {
+        match lock(&self.copy).clone().filter(|(_, age)| *age < within_ms) {
+            Some(copy) => Ok(Some(copy)),
+            None => Ok(self.kv_get(key).await?.map(|value| (value, 0))),
+        }
     }
 
     async fn kv_read(&self, key: &str, limit_ms: Option<u32>) -> Result<Found<u64>, ReadError> {

@@ -29,6 +29,15 @@ pub trait Platform {
     /// Where the store did not say: it is not granted, unreachable, or refuses. What lies under the key is then unknown.
     async fn kv_get(&self, key: &str) -> Result<Option<Vec<u8>>, PlatformError>;
 
+    /// As [`kv_get`](Self::kv_get), or a copy of what that gave within the last `within_ms` milliseconds, and how many ago. A platform whose
+    /// instances share no cache asks the store.
+    ///
+    /// # Errors
+    /// As for [`kv_get`](Self::kv_get).
+    async fn kv_recent(&self, key: &str, _within_ms: i64) -> Result<Option<(Vec<u8>, i64)>, PlatformError> {
+        Ok(self.kv_get(key).await?.map(|value| (value, 0)))
+    }
+
     /// As [`kv_get`](Self::kv_get), with the generation that [`kv_write`](Self::kv_write) takes, and at most for about `limit_ms`
     /// milliseconds where there is a limit. A platform whose store answers from memory need not watch the time.
     ///

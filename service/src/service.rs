@@ -66,8 +66,7 @@ impl<P: Platform> Service<P> {
     ///
     /// # Errors
     /// Where they cannot be read or used.
-    pub(crate) async fn config(&self) -> Result<Arc<Config>, ConfigError> {
-        let now = self.platform.now();
+    pub(crate) async fn config(&self, now: Timestamp) -> Result<Arc<Config>, ConfigError> {
         if let Some((read, config)) = &*lock(&self.config)
             && (0..CONFIG_CACHE_MS).contains(&now.0.saturating_sub(read.0))
         {
@@ -90,17 +89,22 @@ impl<P: Platform> Service<P> {
     ///
     /// # Errors
     /// The seconds after which it is worth asking again.
-    pub(crate) fn count(&self, config: &Config, digest: [u8; 32]) -> Result<(), u64> {
-        config.rate_limit.map_or(Ok(()), |limit| self.limiter.take(digest, limit, self.platform.now()))
+    pub(crate) fn count(&self, config: &Config, digest: [u8; 32], now: Timestamp) -> Result<(), u64> {
+        config.rate_limit.map_or(Ok(()), |limit| self.limiter.take(digest, limit, now))
     }
 
     /// The ruleset of `environment`.
     ///
     /// # Errors
     /// Where none was ever loaded.
-    pub(crate) async fn ruleset(&self, environment: &str, config: &Config) -> Result<Supplied, Unsupplied> {
+    pub(crate) async fn ruleset(
+        &self,
+        environment: &str,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Supplied, Unsupplied> {
         let supply = match &self.rulesets {
-            Rulesets::Given(own, supply) if own == environment => return supply.current(self.platform.now()),
+            Rulesets::Given(own, supply) if own == environment => return supply.current(now),
             Rulesets::Given(own, _) => return Err(Unsupplied(format!("here is only the one of `{own}`"))),
             Rulesets::Store(_) if !P::STORES_RULESETS => return Err(Unsupplied("here is none".to_owned())),
             Rulesets::Store(supplies) => {
@@ -117,6 +121,6 @@ impl<P: Platform> Service<P> {
         };
         let cache_ms = config.ruleset_cache_ms;
         let origins = Origins { environment, store: true, sources: &config.sources, cache_ms };
-        supply.get(&self.platform, &origins, cache_ms).await
+        supply.get(&self.platform, &origins, cache_ms, now).await
     }
 }

@@ -13,35 +13,32 @@
 
 mod backpressure;
 mod create;
+mod incoming;
+mod outgoing;
 mod platform;
 mod swap;
 mod within;
 
-use bytes::{Bytes, BytesMut};
-use http_body_util::BodyExt as _;
-use jackstaff_service::{MAX_BODY_BYTES, Service, handle};
-use spin_sdk::http::{FullBody, Request, Response};
-use spin_sdk::http_service;
+use jackstaff_service::{Service, handle_reading};
+use spin_sdk::wasip3::exports::http::handler::Guest;
+use spin_sdk::wasip3::http::types::{ErrorCode, Request, Response};
 
 use backpressure::Backpressure;
 use platform::SpinPlatform;
 
 static SERVICE: Service<SpinPlatform> = Service::new(SpinPlatform);
 
-#[http_service]
-async fn serve(request: Request) -> Response<FullBody<Bytes>> {
-    let _guard = Backpressure::on();
-    let (head, mut body) = request.into_parts();
-    let mut bytes = BytesMut::new();
-    // A body that breaks off is too short to be JSON, and one that is too long is refused: the service says so in either case.
-    while let Some(Ok(frame)) = body.frame().await {
-        if let Some(data) = frame.data_ref() {
-            let room = MAX_BODY_BYTES.saturating_add(1).saturating_sub(bytes.len());
-            bytes.extend_from_slice(data.get(..room).unwrap_or(data));
-        }
-        if bytes.len() > MAX_BODY_BYTES {
-            break;
-        }
+struct Jackstaff;
+
+spin_sdk::wasip3::http::service::export!(Jackstaff);
+
+impl Guest for Jackstaff {
+    async fn handle(request: Request) -> Result<Response, ErrorCode> {
+        let answer = {
+            let _guard = Backpressure::on();
+            let (request, others) = incoming::read(request).await?;
+            handle_reading(&SERVICE, request, others).await
+        };
+        outgoing::write(answer)
     }
-    handle(&SERVICE, http::Request::from_parts(head, bytes.freeze())).await.map(FullBody::new)
 }

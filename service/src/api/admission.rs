@@ -1,5 +1,6 @@
 //! What every deciding endpoint asks first: who is it, may they, and what do they decide on.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -23,6 +24,8 @@ const NOBODY: [u8; 32] = [0; 32];
 pub(super) struct Admitted {
     config: Arc<Config>,
     environment: String,
+    /// When the request came: the clock is asked once, which is a call of the platform.
+    came: Timestamp,
     /// The kind of the key; none where the request shows none.
     pub(super) kind: Option<KeyKind>,
     /// What the test facility says about this request.
@@ -32,7 +35,7 @@ pub(super) struct Admitted {
 impl Admitted {
     /// The ruleset to decide on.
     pub(super) async fn ruleset<P: Platform>(&self, service: &Service<P>) -> Result<Supplied, Refusal> {
-        service.ruleset(&self.environment, &self.config).await.map_err(|error| {
+        service.ruleset(&self.environment, &self.config, self.came).await.map_err(|error| {
             let message = format!("there is no ruleset for the environment `{}`: {error}", self.environment);
             Refusal::new(StatusCode::SERVICE_UNAVAILABLE, message)
         })
@@ -49,8 +52,8 @@ impl Admitted {
     }
 
     /// The time to decide at.
-    pub(super) fn now<P: Platform>(&self, service: &Service<P>) -> Timestamp {
-        self.test.now.unwrap_or_else(|| service.platform().now())
+    pub(super) fn now(&self) -> Timestamp {
+        self.test.now.unwrap_or(self.came)
     }
 }
 
@@ -63,14 +66,17 @@ pub(super) async fn admit<P: Platform>(
     wanted: &'static [KeyKind],
     open: bool,
 ) -> Result<Admitted, Refusal> {
-    let config =
-        service.config().await.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
+    let came = service.platform().now();
+    let config = service
+        .config(came)
+        .await
+        .map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     let (environment, digest, kind) = match (authorize(&config.keys, head, wanted), &config.open_environment) {
         (Ok(key), _) => (key.environment.clone(), key.digest, Some(key.kind)),
         (Err(Denied::Absent), Some(environment)) if open => (environment.clone(), NOBODY, None),
         (Err(denied), _) => return Err(Refusal::new(StatusCode::UNAUTHORIZED, denied.to_string())),
     };
-    service.count(&config, digest).map_err(|seconds| {
+    service.count(&config, digest, came).map_err(|seconds| {
         let message = format!("this key has reached the limit of the setting `{RATE_LIMIT}`: ask again in {seconds} s");
         Refusal::new(StatusCode::TOO_MANY_REQUESTS, message).with_header(header::RETRY_AFTER, &seconds.to_string())
     })?;
@@ -79,7 +85,7 @@ pub(super) async fn admit<P: Platform>(
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, message));
     }
     let test = test_control(&config, head)?;
-    Ok(Admitted { config, environment, kind, test })
+    Ok(Admitted { config, environment, came, kind, test })
 }
 
 fn test_control(config: &Config, head: &Head) -> Result<TestControl, Refusal> {
@@ -87,8 +93,12 @@ fn test_control(config: &Config, head: &Head) -> Result<TestControl, Refusal> {
     // Looking for a name that is not known beforehand takes 12 KB in a module.
     let among_others =
         || head.headers.iter().find(|(known, _)| known.as_str() == name).map(|(_, value)| value.as_bytes());
-    let Some(value) = head.test.as_deref().or_else(among_others) else { return Ok(TestControl::default()) };
-    TestControl::parse(value).map_err(|error| {
+    let value = match among_others() {
+        Some(value) => Some(Cow::Borrowed(value)),
+        None => (head.others)(name).map(Cow::Owned),
+    };
+    let Some(value) = value else { return Ok(TestControl::default()) };
+    TestControl::parse(&value).map_err(|error| {
         Refusal::new(StatusCode::BAD_REQUEST, format!("the test header `{name}` cannot be used: {error}"))
     })
 }

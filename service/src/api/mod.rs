@@ -33,17 +33,19 @@ const CORS_EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Retry-After, X
 /// A day: Chromium keeps it for two hours at most, Firefox for a day.
 const CORS_MAX_AGE: HeaderValue = HeaderValue::from_static("86400");
 
-/// The headers of requests that endpoints read, besides that of the test facility: whoever reads another names it here, or the filter's API
-/// leaves it out.
-pub(crate) static READ: [HeaderName; 4] =
+/// The headers of requests that endpoints read, besides that of the test facility: whoever reads another names it here, or adapters leave
+/// it out.
+pub static READ: [HeaderName; 4] =
     [header::AUTHORIZATION, crate::auth::API_KEY, header::IF_NONE_MATCH, ofrep::SELECTOR];
 
 /// What a request says before its body.
 pub(crate) struct Head {
     parts: Parts,
-    /// What the header of the test facility says, where that is not among the others.
-    test: Option<Vec<u8>>,
+    others: Others,
 }
+
+/// What a header of the request says that is not in [`READ`], by its name in lower case: the test facility's can have any name.
+pub type Others = Box<dyn Fn(&str) -> Option<Vec<u8>>>;
 
 impl Deref for Head {
     type Target = Parts;
@@ -115,17 +117,17 @@ fn endpoint(path: &str) -> Option<Endpoint> {
 
 /// Answers a request. Never fails: what goes wrong is an answer too.
 pub async fn handle<P: Platform>(service: &Service<P>, request: Request<Bytes>) -> Response<Bytes> {
-    answer(service, request, None).await
+    handle_reading(service, request, Box::new(|_| None)).await
 }
 
-/// As [`handle`]; `test` is what the header of the test facility says, where that is not among the request's.
-pub(crate) async fn answer<P: Platform>(
+/// As [`handle`], of a request that has no other headers than those in [`READ`]; `others` are those.
+pub async fn handle_reading<P: Platform>(
     service: &Service<P>,
     request: Request<Bytes>,
-    test: Option<Vec<u8>>,
+    others: Others,
 ) -> Response<Bytes> {
     let (parts, body) = request.into_parts();
-    let head = Head { parts, test };
+    let head = Head { parts, others };
     let mut response = route(service, &head, &body).await.unwrap_or_else(Refusal::into_response);
     let headers = response.headers_mut();
     headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));

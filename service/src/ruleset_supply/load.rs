@@ -3,7 +3,7 @@
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
 
-use jackstaff_core::{CompileOptions, SharedRuleset, compile, is_snapshot};
+use jackstaff_core::{CompileOptions, SharedRuleset, Timestamp, compile, is_snapshot};
 
 use super::hedge::{Attempt, first_good};
 use super::source::{Fetched, Source, Validators};
@@ -18,8 +18,24 @@ pub(super) enum Candidate {
     Same,
     /// Something else, which may be used.
     New { ruleset: Arc<SharedRuleset>, fingerprint: u64, validators: Option<Validators> },
+    /// What the store had when it was `confirmed`: not long ago, and so it was asked then.
+    Copy(Current),
     /// The last one that a server gave, from the store; and why no server can be asked now, where that was tried.
     Kept(Current, Option<String>),
+}
+
+impl Candidate {
+    /// The same, as of that time.
+    fn confirmed(self, at: Timestamp, current: Option<&Current>) -> Self {
+        let current = match self {
+            Self::Same => current.cloned(),
+            Self::New { ruleset, fingerprint, validators } => {
+                Some(Current { ruleset, fingerprint, validators, confirmed: None })
+            }
+            other => return other,
+        };
+        current.map_or(Self::Same, |current| Self::Copy(Current { confirmed: Some(at), ..current }))
+    }
 }
 
 /// Where the ruleset of one environment is to be had, in order of preference.
@@ -47,10 +63,12 @@ pub(super) async fn load<P: Platform>(
     }
     let key = store_key::ruleset(origins.environment);
     if origins.sources.is_empty() {
-        return from_store(platform, key, current).await;
+        return from_store(platform, key, origins.cache_ms, current).await;
     }
-    let attempts: Vec<Attempt<'_, Candidate>> =
-        vec![Box::pin(from_store(platform, key, current)), Box::pin(from_servers_or_kept(platform, origins, current))];
+    let attempts: Vec<Attempt<'_, Candidate>> = vec![
+        Box::pin(from_store(platform, key, origins.cache_ms, current)),
+        Box::pin(from_servers_or_kept(platform, origins, current)),
+    ];
     first_good(attempts, || platform.pause(HEDGE_MS)).await
 }
 
@@ -106,9 +124,23 @@ async fn from_servers<P: Platform>(
     first_good(attempts, || platform.pause(HEDGE_MS)).await
 }
 
-async fn from_store(platform: &impl Platform, key: String, current: Option<&Current>) -> Result<Candidate, String> {
-    let bytes = match platform.kv_get(&key).await {
-        Ok(Some(bytes)) => bytes,
+/// A copy of what the store had within `cache_ms` will do, unless it cannot be used.
+async fn from_store(
+    platform: &impl Platform,
+    key: String,
+    cache_ms: i64,
+    current: Option<&Current>,
+) -> Result<Candidate, String> {
+    let mut found = platform.kv_recent(&key, cache_ms).await;
+    if let Ok(Some((copy, age @ 1..))) = &mut found {
+        let at = Timestamp(platform.now().0.saturating_sub(*age));
+        if let Ok(candidate) = candidate(std::mem::take(copy), None, current) {
+            return Ok(candidate.confirmed(at, current));
+        }
+        found = platform.kv_recent(&key, 0).await;
+    }
+    let bytes = match found {
+        Ok(Some((bytes, _))) => bytes,
         Ok(None) => {
             return Err(format!("nothing lies under the key `{key}` in the key-value store: publish a ruleset there"));
         }

@@ -118,8 +118,8 @@ impl Supply {
         })
     }
 
-    /// The ruleset from `origins`: the one at hand where they were asked within `cache_ms`, else the one that they have, else the last good
-    /// one.
+    /// The ruleset from `origins`: the one at hand where, `now`, they were asked within `cache_ms`, else the one that they have, else the last
+    /// good one.
     ///
     /// # Errors
     /// Where none was ever loaded, with the reason of the last attempt.
@@ -128,9 +128,9 @@ impl Supply {
         platform: &impl Platform,
         origins: &Origins<'_>,
         cache_ms: i64,
+        mut now: Timestamp,
     ) -> Result<Supplied, Unsupplied> {
         loop {
-            let now = platform.now();
             match self.turn(now, cache_ms) {
                 Turn::Use(supplied) => return Ok(supplied),
                 Turn::Ask { lease, current } => {
@@ -145,7 +145,7 @@ impl Supply {
                     match self.after_waiting(now) {
                         Some(result) => return result,
                         // The request that asked was itself abandoned: somebody else must ask.
-                        None => continue,
+                        None => now = platform.now(),
                     }
                 }
             }
@@ -195,6 +195,10 @@ impl Supply {
                         if let Some(current) = &mut state.current {
                             current.confirmed = Some(now);
                         }
+                    }
+                    Candidate::Copy(copy) => {
+                        state.asked = copy.confirmed;
+                        state.current = Some(copy);
                     }
                     Candidate::Kept(kept, failure) => {
                         state.failures = u32::from(failure.is_some());

@@ -37,7 +37,7 @@ fn platform(ruleset: Vec<u8>) -> MemoryPlatform {
 
 fn get(supply: &Supply, platform: &MemoryPlatform, at: i64) -> Result<Supplied, Unsupplied> {
     platform.set_now(Timestamp(at));
-    poll_once(supply.get(platform, &STORE, CACHE_MS)).unwrap()
+    poll_once(supply.get(platform, &STORE, CACHE_MS, platform.now())).unwrap()
 }
 
 /// Which of the two rulesets it is, how fresh and how old.
@@ -186,8 +186,8 @@ fn requests_at_the_same_time_ask_once() {
     let woken = Arc::new(Woken::default());
     let waker = Waker::from(woken.clone());
     let mut context = Context::from_waker(&waker);
-    let mut first = pin!(supply.get(&slow, &STORE, CACHE_MS));
-    let mut second = pin!(supply.get(&slow, &STORE, CACHE_MS));
+    let mut first = pin!(supply.get(&slow, &STORE, CACHE_MS, slow.now()));
+    let mut second = pin!(supply.get(&slow, &STORE, CACHE_MS, slow.now()));
     assert!(first.as_mut().poll(&mut context).is_pending());
     assert!(second.as_mut().poll(&mut context).is_pending());
     *slow.open.lock().unwrap() = true;
@@ -201,9 +201,9 @@ fn requests_at_the_same_time_ask_once() {
     // While one asks again, the others go on with what there is.
     *slow.open.lock().unwrap() = false;
     slow.memory.set_now(Timestamp(CACHE_MS));
-    let mut third = pin!(supply.get(&slow, &STORE, CACHE_MS));
+    let mut third = pin!(supply.get(&slow, &STORE, CACHE_MS, slow.now()));
     assert!(third.as_mut().poll(&mut context).is_pending());
-    assert!(poll_once(supply.get(&slow, &STORE, CACHE_MS)).unwrap().is_ok());
+    assert!(poll_once(supply.get(&slow, &STORE, CACHE_MS, slow.now())).unwrap().is_ok());
 }
 
 #[test]
@@ -212,11 +212,39 @@ fn a_request_that_is_abandoned_leaves_its_turn_to_others() {
     let supply = Supply::default();
     {
         let mut context = Context::from_waker(Waker::noop());
-        let mut first = pin!(supply.get(&slow, &STORE, CACHE_MS));
+        let mut first = pin!(supply.get(&slow, &STORE, CACHE_MS, slow.now()));
         assert!(first.as_mut().poll(&mut context).is_pending());
     }
     *slow.open.lock().unwrap() = true;
-    assert!(poll_once(supply.get(&slow, &STORE, CACHE_MS)).unwrap().is_ok());
+    assert!(poll_once(supply.get(&slow, &STORE, CACHE_MS, slow.now())).unwrap().is_ok());
+}
+
+#[test]
+fn a_recent_copy_spares_the_store() {
+    let (supply, platform) = (Supply::default(), platform(snapshot(true, 3)));
+    platform.set_copy(snapshot(false, 2), 4_000);
+    assert_eq!(seen(&get(&supply, &platform, 50_000).unwrap()), (false, Freshness::Fresh, 4));
+    // The store is asked as long after the copy was made as it would be had this instance made it.
+    assert_eq!(seen(&get(&supply, &platform, 55_000).unwrap()), (false, Freshness::Fresh, 9));
+    assert_eq!(platform.reads(), 0);
+    platform.set_copy(snapshot(false, 2), CACHE_MS);
+    assert_eq!(seen(&get(&supply, &platform, 56_000).unwrap()), (true, Freshness::Fresh, 0));
+    assert_eq!(platform.reads(), 1);
+    // What somebody else read since then confirms what is in use.
+    platform.set_copy(snapshot(true, 3), 1_000);
+    assert_eq!(seen(&get(&supply, &platform, 66_000).unwrap()), (true, Freshness::Fresh, 1));
+    assert_eq!(platform.reads(), 1);
+}
+
+#[test]
+fn a_copy_that_cannot_be_used_is_no_reason_to_fail() {
+    for copy in [snapshot(false, 1), b"rubbish".to_vec()] {
+        let (supply, platform) = (Supply::default(), platform(snapshot(true, 2)));
+        assert_eq!(seen(&get(&supply, &platform, 0).unwrap()), (true, Freshness::Fresh, 0));
+        platform.set_copy(copy, 500);
+        assert_eq!(seen(&get(&supply, &platform, 20_000).unwrap()), (true, Freshness::Fresh, 0));
+        assert_eq!(platform.reads(), 2);
+    }
 }
 
 /// Asks a new instance, whose server answers so.
@@ -234,7 +262,7 @@ fn begin(
     }));
     platform.set_now(Timestamp(at));
     let origins = Origins { sources: &sources, ..STORE };
-    poll_once(Supply::default().get(platform, &origins, CACHE_MS)).unwrap()
+    poll_once(Supply::default().get(platform, &origins, CACHE_MS, platform.now())).unwrap()
 }
 
 #[test]

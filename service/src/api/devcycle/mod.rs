@@ -48,7 +48,7 @@ pub(super) async fn answer<P: Platform>(
     let json = repair_surrogates(body);
     let mut user = identity::user(&json).map_err(|error| Refusal::new(StatusCode::BAD_REQUEST, error.to_string()))?;
     let supplied = admitted.ruleset(service).await?;
-    let (now, overrides) = (admitted.now(service), admitted.test.overrides());
+    let (now, overrides) = (admitted.now(), admitted.test.overrides());
     let id = user.targeting_key().unwrap_or_default().to_owned();
     if !stored_user::asked(head) || !admitted.user_data().enabled {
         return Ok(decide(endpoint, &supplied, &user, now, &overrides, None));

@@ -114,7 +114,7 @@ async fn decide<P: Platform>(
     }
     let used = recalled.as_ref().map(|recalled| Used { outcome: recalled.outcome, unsaved: false });
     let overrides = admitted.test.overrides();
-    let mut session = ruleset.session(&context, admitted.now(service)).with_overrides(&overrides);
+    let mut session = ruleset.session(&context, admitted.now()).with_overrides(&overrides);
     let mut response = match key {
         Some(key) => match ruleset.find(key).filter(|flag| selector.admits(ruleset, *flag)) {
             Some(flag) => answer::one(ruleset, flag, used, &mut session),
