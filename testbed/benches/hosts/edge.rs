@@ -26,18 +26,10 @@ const REQUESTS_PER_ROUND: usize = 120;
 
 const KEY: &str = "dvc_server_test";
 
-/// The same to both apps: a user, and a flag of the ruleset.
+/// The same to all apps: a user, and a flag of the ruleset.
 fn request(target: &str) -> Request {
     let user = br#"{"user_id":"user-4711","email":"ada@example.com","country":"CA","customData":{"plan":"gold","team":"edge"}}"#;
     Request::with_body("POST", target, user).header("authorization", KEY).header("content-type", "application/json")
-}
-
-fn decision() -> Request {
-    request("/v1/variables/flag-500")
-}
-
-fn empty() -> Request {
-    request("/empty")
 }
 
 fn deployment(snapshot: &[u8], fresh_instances: bool) -> ApiDeployment {
@@ -67,9 +59,13 @@ fn timed(client: &RefCell<Client>, request: &Request) -> f64 {
     took
 }
 
+/// What is timed in turns: Jackstaff, an app that does nothing, and one that reads the body and answers with as much.
+const APPS: usize = 3;
+
 /// Prints the rows of the hosts that are installed.
 pub fn print(snapshot: &[u8], effort: Effort) -> Result<()> {
-    println!("| host | Jackstaff | an empty app | ratio | at most | ok |\n|---|---:|---:|---:|---:|---|");
+    println!("| host | Jackstaff | an empty app | ratio | at most | ok | an app that reads and answers as much |");
+    println!("|---|---:|---:|---:|---:|---|---:|");
     for (name, reuse, most) in
         [("Spin, instances kept", Reuse::SPIN, KEPT), ("Spin, an instance a request", Reuse::NONE, FRESH)]
     {
@@ -80,28 +76,27 @@ pub fn print(snapshot: &[u8], effort: Effort) -> Result<()> {
         row("Fastly, sandbox kept", kept, KEPT);
         row("Fastly, a fresh sandbox", fresh, FRESH);
     } else {
-        println!("| Fastly | Viceroy is not installed | | | | |");
+        println!("| Fastly | Viceroy is not installed | | | | | |");
     }
     println!();
     Ok(())
 }
 
-fn row(name: &str, [ours, theirs]: [f64; 2], most: f64) {
-    let ratio = ours / theirs;
+fn row(name: &str, [ours, empty, as_much]: [f64; APPS], most: f64) {
+    let ratio = ours / empty;
     let ok = if ratio <= most { "yes" } else { "**MISSED**" };
-    println!("| {name} | {:.0} µs | {:.0} µs | {ratio:.2}× | {most}× | {ok} |", ours / 1e3, theirs / 1e3);
+    let [ours, empty, as_much] = [ours, empty, as_much].map(|time| time / 1e3);
+    println!("| {name} | {ours:.0} µs | {empty:.0} µs | {ratio:.2}× | {most}× | {ok} | {as_much:.0} µs |");
 }
 
-fn spin(snapshot: &[u8], reuse: Reuse, effort: Effort) -> Result<[f64; 2]> {
+fn spin(snapshot: &[u8], reuse: Reuse, effort: Effort) -> Result<[f64; APPS]> {
     let ours = ApiHost::start(Host::Spin, &deployment(snapshot, reuse == Reuse::NONE))?;
     let probe = Component::load(Module::ProbeSpin.path()?)?;
     let theirs = SpinHost::start(&probe, SpinOptions { reuse, ..SpinOptions::default() })?;
-    let (decision, empty) = (decision(), empty());
-    let decides = client(ours.address().context("the Spin host has no address")?, &decision)?;
-    let answers = client(theirs.address(), &empty)?;
-    let mut samples = [Vec::new(), Vec::new()];
+    let apps = apps(ours.address().context("the Spin host has no address")?, theirs.address())?;
+    let mut samples = [const { Vec::new() }; APPS];
     for _ in 0..effort.rounds * REQUESTS_PER_ROUND {
-        for ((client, request), samples) in [(&decides, &decision), (&answers, &empty)].into_iter().zip(&mut samples) {
+        for ((client, request), samples) in apps.iter().zip(&mut samples) {
             samples.push(timed(client, request));
         }
     }
@@ -109,27 +104,39 @@ fn spin(snapshot: &[u8], reuse: Reuse, effort: Effort) -> Result<[f64; 2]> {
 }
 
 /// In a kept sandbox, and in a fresh one: every sixth request, which takes longest.
-fn fastly(snapshot: &[u8], effort: Effort) -> Result<[[f64; 2]; 2]> {
+fn fastly(snapshot: &[u8], effort: Effort) -> Result<[[f64; APPS]; 2]> {
     let ours = ApiHost::start(Host::Fastly, &deployment(snapshot, false))?;
-    let theirs = FastlyHost::start(FastlyOptions::new(Module::ProbeFastly.path()?))?;
-    let address = ours.address().context("Viceroy has no address")?;
-    let requests = [(client(address, &decision())?, decision()), (client(theirs.address(), &empty())?, empty())];
-    let mut samples = [const { [const { Vec::new() }; REQUESTS_PER_SANDBOX] }; 2];
+    let probe = || FastlyHost::start(FastlyOptions::new(Module::ProbeFastly.path()?));
+    // One for each: a sandbox of one app would serve the other, and count its requests.
+    let (empty, as_much) = (probe()?, probe()?);
+    let mut apps = apps(ours.address().context("Viceroy has no address")?, empty.address())?;
+    apps[2] = app(as_much.address(), request("/answer"))?;
+    let mut samples = [const { [const { Vec::new() }; REQUESTS_PER_SANDBOX] }; APPS];
     for _ in 0..effort.rounds * REQUESTS_PER_ROUND / REQUESTS_PER_SANDBOX {
-        for ((client, request), samples) in requests.iter().zip(&mut samples) {
+        for ((client, request), samples) in apps.iter().zip(&mut samples) {
             for sample in samples {
                 sample.push(timed(client, request));
             }
         }
     }
-    let [ours, theirs] = samples.map(|samples| {
+    let sorted = samples.map(|samples| {
         let mut times = samples.map(quartile);
         times.sort_by(f64::total_cmp);
         times
     });
     // The middle of the others, and the longest.
     let (kept, fresh) = ((REQUESTS_PER_SANDBOX - 1) / 2, REQUESTS_PER_SANDBOX - 1);
-    Ok([[ours[kept], theirs[kept]], [ours[fresh], theirs[fresh]]])
+    Ok([sorted.map(|times| times[kept]), sorted.map(|times| times[fresh])])
+}
+
+type App = (RefCell<Client>, Request);
+
+fn app(address: SocketAddr, request: Request) -> Result<App> {
+    Ok((client(address, &request)?, request))
+}
+
+fn apps(ours: SocketAddr, probe: SocketAddr) -> Result<[App; APPS]> {
+    Ok([app(ours, request("/v1/variables/flag-500"))?, app(probe, request("/empty"))?, app(probe, request("/answer"))?])
 }
 
 /// The lower quartile: a request takes a fraction of a millisecond, and other work on the machine only makes it longer.

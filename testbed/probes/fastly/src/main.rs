@@ -1,4 +1,5 @@
-//! A Fastly service that does what its path says, to test the testbed's Fastly host with; `/empty` is what benchmarks compare with.
+//! A Fastly service that does what its path says, to test the testbed's Fastly host with; `/empty` is what benchmarks compare with, and `/answer`
+//! reads its body and answers with as much as Jackstaff does.
 
 use std::io::Write;
 
@@ -12,11 +13,28 @@ const STORE: &str = "probe";
 /// Sandboxes are kept as Jackstaff's are.
 const MAX_REQUESTS: usize = 1_000;
 
+/// As long as an answer of Jackstaff's.
+const ANSWER: [u8; 400] = [b' '; 400];
+
+/// As many headers, and as long.
+const HEADERS: [(&str, &str); 4] = [
+    ("content-type", "application/json"),
+    ("x-flags-status", "fresh;rev=0;age=0"),
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "ETag, Retry-After, X-Flags-Status, X-Jackstaff-Faults"),
+];
+
 fn main() {
     Serve::new().with_max_requests(MAX_REQUESTS).run(serve);
 }
 
-fn serve(request: Request) -> Result<Response, Error> {
+fn serve(mut request: Request) -> Result<Response, Error> {
+    if request.get_path() == "/answer" {
+        request.take_body_bytes();
+        return Ok(HEADERS
+            .iter()
+            .fold(Response::from_body(&ANSWER[..]), |response, (name, value)| response.with_header(*name, *value)));
+    }
     let argument = request.get_query_str().unwrap_or_default();
     let body = match request.get_path() {
         "/empty" => Vec::new(),

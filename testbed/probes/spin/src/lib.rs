@@ -1,4 +1,5 @@
-//! A Spin component that does what its path says, to test the testbed's Spin host with; `/empty` is what benchmarks compare with.
+//! A Spin component that does what its path says, to test the testbed's Spin host with; `/empty` is what benchmarks compare with, and `/answer` reads
+//! its body and answers with as much as Jackstaff does.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering::Relaxed},
@@ -17,10 +18,29 @@ use spin_sdk::{
 /// Requests that this instance has served.
 static SERVED: AtomicU64 = AtomicU64::new(0);
 
+/// As long as an answer of Jackstaff's.
+const ANSWER: [u8; 400] = [b' '; 400];
+
+/// As many headers, and as long.
+const HEADERS: [(&str, &str); 4] = [
+    ("content-type", "application/json"),
+    ("x-flags-status", "fresh;rev=0;age=0"),
+    ("access-control-allow-origin", "*"),
+    ("access-control-expose-headers", "ETag, Retry-After, X-Flags-Status, X-Jackstaff-Faults"),
+];
+
 #[http_service]
 async fn serve(request: Request) -> Result<impl IntoResponse, String> {
     let served = SERVED.fetch_add(1, Relaxed) + 1;
     let (head, body) = request.into_parts();
+    if head.uri.path() == "/answer" {
+        body.collect().await.map_err(|error| error.to_string())?;
+        let mut response = Response::builder().header("content-length", ANSWER.len());
+        for (name, value) in HEADERS {
+            response = response.header(name, value);
+        }
+        return response.body(FullBody::new(Bytes::from_static(&ANSWER))).map_err(|error| error.to_string());
+    }
     let argument = head.uri.query().unwrap_or_default();
     let text = match head.uri.path() {
         "/empty" => String::new(),
