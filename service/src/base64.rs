@@ -37,7 +37,7 @@ pub(crate) fn decode(text: &[u8], form: Form) -> Result<Vec<u8>, usize> {
         count = count.saturating_add(6);
         if let Some(left) = count.checked_sub(8) {
             bytes.push(u8::try_from((bits >> left) & 0xff).unwrap_or_default());
-            bits &= (1 << left) - 1;
+            bits &= !(u32::MAX << left);
             count = left;
         }
     }
