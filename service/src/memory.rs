@@ -177,7 +177,8 @@ impl Platform for MemoryPlatform {
     }
 
     async fn kv_recent(&self, key: &str, within_ms: i64) -> Result<Option<(Vec<u8>, i64)>, PlatformError> {
-        match lock(&self.copy).clone().filter(|(_, age)| *age < within_ms) {
+        let copy = lock(&self.copy).clone();
+        match copy.filter(|(_, age)| *age < within_ms) {
             Some(copy) => Ok(Some(copy)),
             None => Ok(self.kv_get(key).await?.map(|value| (value, 0))),
         }
