@@ -32,12 +32,29 @@ pub fn parse_number(text: &[u8]) -> Option<f64> {
     };
     let point = mantissa.iter().position(|&byte| byte == b'.').unwrap_or(mantissa.len());
     let (whole, fraction) = (mantissa.get(..point)?, mantissa.get(point.saturating_add(1)..).unwrap_or_default());
-    let digits = || whole.iter().chain(fraction).map(|byte| byte.wrapping_sub(b'0'));
-    if (whole.is_empty() && fraction.is_empty()) || digits().any(|digit| digit > 9) {
+    if whole.len().saturating_add(fraction.len()) == 0 {
         return None;
     }
+    let mut short = 0_u64;
+    for digit in [whole, fraction].into_iter().flatten() {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        short = short.saturating_mul(10).saturating_add(digit.into());
+    }
     let power = exponent.saturating_sub(i64::try_from(fraction.len()).unwrap_or(i64::MAX));
-    let magnitude = magnitude(digits().skip_while(|&digit| digit == 0), power);
+    let magnitude = if short == 0 {
+        0.0
+    } else if short <= MAX_EXACT && power.unsigned_abs() <= MAX_EXACT_POWER {
+        #[expect(clippy::cast_precision_loss, reason = "it is exact")]
+        let short = short as f64;
+        let ten = (0..power.unsigned_abs()).fold(1.0, |ten, _| ten * 10.0);
+        // One operation on exact numbers rounds once.
+        if power < 0 { short / ten } else { short * ten }
+    } else {
+        magnitude(&[whole, fraction].concat(), power)
+    };
     Some(if negative { -magnitude } else { magnitude })
 }
 
@@ -60,32 +77,26 @@ fn whole_number(text: &[u8]) -> Option<i64> {
     Some(if negative { number.saturating_neg() } else { number })
 }
 
-/// `digits`, of which the first is not 0, times 10 to the `power`.
-fn magnitude(digits: impl Iterator<Item = u8> + Clone, power: i64) -> f64 {
-    let short = digits.clone().fold(0, |number: u64, digit| number.saturating_mul(10).saturating_add(u64::from(digit)));
-    if short <= MAX_EXACT && power.unsigned_abs() <= MAX_EXACT_POWER {
-        #[expect(clippy::cast_precision_loss, reason = "it is exact")]
-        let short = short as f64;
-        let ten = (0..power.unsigned_abs()).fold(1.0, |ten, _| ten * 10.0);
-        // One operation on exact numbers rounds once.
-        return if power < 0 { short / ten } else { short * ten };
-    }
+/// `digits`, which are not all 0, times 10 to the `power`.
+fn magnitude(digits: &[u8], power: i64) -> f64 {
+    let digits =
+        digits.iter().position(|&digit| digit != b'0').and_then(|first| digits.get(first..)).unwrap_or_default();
     // Where the first digit stands decides what is too large or too small by far.
-    let count = digits.clone().fold(0_i64, |count, _| count.saturating_add(1));
-    let first = power.saturating_add(count);
-    if count == 0 || first < -MAX_PLACE {
+    let first = power.saturating_add(i64::try_from(digits.len()).unwrap_or(i64::MAX));
+    if first < -MAX_PLACE {
         return 0.0;
     }
     if first > MAX_PLACE {
         return f64::INFINITY;
     }
-    let mut exact = Exact::default();
-    for digit in digits.clone().take(MAX_DIGITS) {
-        exact.multiply(10, digit.into());
+    let (digits, left_out) = digits.split_at_checked(MAX_DIGITS).unwrap_or((digits, &[]));
+    let inexact = left_out.iter().any(|&digit| digit != b'0');
+    let mut exact = Exact { inexact, ..Exact::default() };
+    for digit in digits {
+        exact.multiply(10, digit.wrapping_sub(b'0').into());
     }
-    exact.inexact = digits.skip(MAX_DIGITS).any(|digit| digit != 0);
-    let left_out = count.saturating_sub(MAX_DIGITS as i64).max(0);
-    exact.scale(i32::try_from(power.saturating_add(left_out)).unwrap_or_default());
+    let power = power.saturating_add(i64::try_from(left_out.len()).unwrap_or(i64::MAX));
+    exact.scale(i32::try_from(power).unwrap_or_default());
     exact.nearest()
 }
 
