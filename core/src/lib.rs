@@ -27,13 +27,11 @@
     )
 )]
 
-mod contains;
 mod context;
 mod diagnostic;
 mod evaluate;
 mod hash;
 mod names;
-mod number;
 mod same;
 mod snapshot;
 mod sort;
@@ -48,7 +46,6 @@ pub use evaluate::{
     FaultKind, MAX_DEPTH, MAX_STEPS, NoVisitor, Operator, Overrides, Reason, Session, Test, Visitor,
 };
 pub use hash::{Murmur3, murmur3};
-pub use number::parse_number;
 pub use snapshot::layout::FORMAT as SNAPSHOT_FORMAT;
 pub use snapshot::{
     DecisionView, Dialect, FlagIndex, FlagValue, FlagView, OpenError, RuleView, Ruleset, SharedRuleset, ValueKind,

@@ -20,15 +20,7 @@ pub fn sort<T>(items: &mut [T], compare: impl Fn(&T, &T) -> Ordering) {
 #[inline(never)]
 fn swaps(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<[usize; 2]> {
     let mut places: Vec<usize> = (0..count).collect();
-    let mut width: usize = 1;
-    while width < count {
-        let mut merged = Vec::with_capacity(count);
-        for pair in places.chunks(width.saturating_mul(2)) {
-            merge(pair.split_at_checked(width).unwrap_or((pair, &[])), compare, &mut merged);
-        }
-        places = merged;
-        width = width.saturating_mul(2);
-    }
+    places.sort_by(|&a, &b| compare(a, b));
     // From where to which place, turned into to which place from where.
     let mut targets = places.clone();
     for (to, &from) in places.iter().enumerate() {
@@ -43,24 +35,6 @@ fn swaps(count: usize, compare: &dyn Fn(usize, usize) -> Ordering) -> Vec<[usize
         }
     }
     swaps
-}
-
-/// Merges two sorted runs; of equal ones, those of the left come first.
-fn merge((left, right): (&[usize], &[usize]), compare: &dyn Fn(usize, usize) -> Ordering, merged: &mut Vec<usize>) {
-    let (mut left, mut right) = (left, right);
-    // What is sorted already costs one comparison.
-    let sorted = left.last().zip(right.first()).is_none_or(|(&a, &b)| compare(a, b).is_le());
-    while !sorted && let ([a, a_rest @ ..], [b, b_rest @ ..]) = (left, right) {
-        if compare(*a, *b).is_le() {
-            merged.push(*a);
-            left = a_rest;
-        } else {
-            merged.push(*b);
-            right = b_rest;
-        }
-    }
-    merged.extend_from_slice(left);
-    merged.extend_from_slice(right);
 }
 
 #[cfg(test)]

@@ -14,7 +14,6 @@
 
 pub mod api;
 pub mod auth;
-mod base64;
 pub mod config;
 pub mod executor;
 pub mod exposure;
@@ -22,7 +21,6 @@ pub mod filter_api;
 pub mod filter_config;
 pub mod filter_users;
 pub mod flag_header;
-mod http_date;
 pub mod identity;
 pub mod injector;
 pub mod memory;
@@ -33,7 +31,6 @@ pub mod rate_limit;
 pub mod ruleset_supply;
 mod service;
 pub mod store_key;
-mod structured;
 pub mod user_data;
 
 pub use api::{MAX_BODY_BYTES, handle, handle_reading};

@@ -6,7 +6,6 @@ use zerovec::ule::AsULE as _;
 
 use super::condition::{Comparator, order};
 use super::version::{MAX_PARTS, clean_version, compare_versions, user_version_parts};
-use crate::contains::contains;
 use crate::same::same;
 use crate::snapshot::Ruleset;
 use crate::snapshot::layout::{Condition, Literal, Range};
@@ -40,7 +39,10 @@ impl Ruleset<'_> {
             Comparator::Equal | Comparator::NotEqual => self.contains_string(condition.operands, s.as_bytes()),
             // The reference tests the value it found for truth: an empty one found first makes this false.
             Comparator::Contains | Comparator::NotContains => {
-                self.first_found(condition.operands, |operand| contains(s.as_bytes(), operand))
+                // The search prepares itself for the whole operand before it looks at a subject that is shorter.
+                self.first_found(condition.operands, |operand| {
+                    operand.len() <= s.len() && memchr::memmem::find(s.as_bytes(), operand).is_some()
+                })
             }
             Comparator::StartsWith | Comparator::NotStartsWith => {
                 self.first_found(condition.operands, |operand| s.as_bytes().starts_with(operand))

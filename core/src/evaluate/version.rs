@@ -1,7 +1,5 @@
 //! Versions as DevCycle's library compares them (facts: its filters keep only what may stand in a version, and compare part by part).
 
-use crate::number::parse_number;
-
 /// A version has at least this many parts; missing ones are 0.
 const MIN_PARTS: usize = 3;
 
@@ -43,7 +41,7 @@ fn part(digits: &str) -> Option<f64> {
     if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    parse_number(digits.as_bytes())
+    digits.parse().ok()
 }
 
 /// Orders two versions part by part, the shorter one extended with zeros.

@@ -8,7 +8,6 @@ use std::borrow::Cow;
 
 use super::place::path_at;
 use super::read::Misread;
-use crate::number::parse_number;
 use crate::value::{Value, last_value_of_each};
 
 /// How deep lists and objects may nest: more would exhaust the stack of a module. Others (serde_json) draw the same line.
@@ -247,8 +246,8 @@ impl<'d> Reader<'d> {
         if !valid {
             return self.fail("invalid number");
         }
-        match self.text.as_bytes().get(start..self.at).and_then(parse_number) {
-            Some(number) if number.is_finite() => Ok(Value::Number(number)),
+        match self.text.get(start..self.at).map(str::parse::<f64>) {
+            Some(Ok(number)) if number.is_finite() => Ok(Value::Number(number)),
             _ => self.fail("number out of range"),
         }
     }

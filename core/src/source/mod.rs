@@ -76,12 +76,12 @@ fn recognised(json: &[u8]) -> Dialect {
 /// flags hold parts of the document as they are written. Documents without such escapes, so nearly all, are not copied.
 #[must_use]
 pub fn repair_surrogates(json: &[u8]) -> Cow<'_, [u8]> {
-    if !json.windows(3).any(|three| matches!(three, b"\\ud" | b"\\uD")) {
+    if memchr::memmem::find(json, b"\\ud").is_none() && memchr::memmem::find(json, b"\\uD").is_none() {
         return Cow::Borrowed(json);
     }
     let mut out = json.to_vec();
     let mut at = 0;
-    while let Some(found) = out.get(at..).and_then(|rest| rest.iter().position(|&byte| byte == b'\\')) {
+    while let Some(found) = out.get(at..).and_then(|rest| memchr::memchr(b'\\', rest)) {
         let escape = at.saturating_add(found);
         let unit = |at: usize| {
             let digits = out.get(at..at.saturating_add(6))?.strip_prefix(b"\\u")?;

@@ -29,7 +29,7 @@ pub fn member_key(flag: &str) -> Cow<'_, str> {
     Cow::Owned(key)
 }
 
-pub(super) fn is_legal(key: &str) -> bool {
+fn is_legal(key: &str) -> bool {
     key.bytes().next().is_some_and(may_stand_first) && key.bytes().all(may_follow)
 }
 

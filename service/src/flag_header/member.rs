@@ -3,53 +3,67 @@
 use std::fmt::Write as _;
 
 use jackstaff_core::FlagValue;
-
-use super::key::is_legal;
-use crate::structured::{push_decimal, push_text};
+use sfv::{Decimal, DictSerializer, Integer, KeyRef, RefBareItem, StringRef};
 
 /// Whole numbers of more digits are no Integer (RFC 9651, section 3.3.1).
 const INTEGER_DIGITS: usize = 15;
 /// A Decimal has at most this many digits before and after its point (RFC 9651, section 3.3.2).
 const DECIMAL_DIGITS: (usize, usize) = (12, 3);
 
+/// How a value is written.
+enum Item<'v> {
+    Boolean(bool),
+    Integer(Integer),
+    Decimal(Decimal),
+    Text(&'v str, Option<&'static str>),
+}
+
 /// The member `key=value`, with the parameter `v` where a variant is given. Nothing where `key` is no legal dictionary key.
 ///
 /// The result holds bytes from 0x20 to 0x7E only, whatever the value holds.
 #[must_use]
 pub fn member(key: &str, value: &FlagValue<'_>, variant: Option<&str>) -> Option<String> {
-    if !is_legal(key) {
-        return None;
-    }
-    let mut out = key.to_owned();
-    match *value {
-        // The value of a member that has none.
-        FlagValue::Boolean(true) => {}
-        FlagValue::Boolean(false) => out.push_str("=?0"),
-        FlagValue::String(text) => push_member(text, "", &mut out),
-        FlagValue::Structure(json) => push_member(json, ";json", &mut out),
-        FlagValue::Number { text, .. } => match exact(text) {
-            Some(number) => {
-                out.push('=');
-                out.push_str(&number);
+    let name = KeyRef::from_str(key).ok()?;
+    let item = match *value {
+        FlagValue::Boolean(value) => Item::Boolean(value),
+        FlagValue::String(text) => Item::Text(text, None),
+        FlagValue::Structure(json) => Item::Text(json, Some("json")),
+        FlagValue::Number { text, .. } => number(text),
+    };
+    let mut out = DictSerializer::new();
+    let mut parameters = match item {
+        Item::Boolean(value) => out.bare_item(name, value),
+        Item::Integer(value) => out.bare_item(name, value),
+        Item::Decimal(value) => out.bare_item(name, value),
+        Item::Text(value, kind) => {
+            let parameters = out.bare_item(name, text(value));
+            match kind.and_then(|kind| KeyRef::from_str(kind).ok()) {
+                Some(kind) => parameters.parameter(kind, true),
+                None => parameters,
             }
-            None => push_member(text, ";num", &mut out),
-        },
+        }
+    };
+    if let (Some(variant), Ok(v)) = (variant, KeyRef::from_str("v")) {
+        parameters = parameters.parameter(v, text(variant));
     }
-    if let Some(variant) = variant {
-        out.push_str(";v=");
-        push_text(variant, &mut out);
-    }
-    Some(out)
+    let _ = parameters.finish();
+    out.finish()
 }
 
-fn push_member(text: &str, parameter: &str, out: &mut String) {
-    out.push('=');
-    push_text(text, out);
-    out.push_str(parameter);
+/// String where it is printable ASCII, Display String else.
+fn text(text: &str) -> RefBareItem<'_> {
+    match StringRef::from_str(text) {
+        Ok(text) => RefBareItem::String(text),
+        Err(_) => RefBareItem::DisplayString(text),
+    }
 }
 
-/// A number as an Integer or a Decimal, if it is one. Reads the JSON text of the number rather than the number: digits are exact there.
-fn exact(text: &str) -> Option<String> {
+/// Reads the JSON text of a number rather than the number: digits are exact there.
+fn number(text: &str) -> Item<'_> {
+    exact(text).unwrap_or(Item::Text(text, Some("num")))
+}
+
+fn exact(text: &str) -> Option<Item<'_>> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
     let all_digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
@@ -57,7 +71,9 @@ fn exact(text: &str) -> Option<String> {
         return None;
     }
     if whole.len() == digits.len() {
-        return (whole.len() <= INTEGER_DIGITS).then(|| text.parse::<i64>().ok())?.map(|number| number.to_string());
+        return (whole.len() <= INTEGER_DIGITS)
+            .then(|| text.parse::<i64>().ok())?
+            .and_then(|n| Integer::try_from(n).ok().map(Item::Integer));
     }
     let (before, after) = DECIMAL_DIGITS;
     if whole.len() > before || fraction.is_empty() || fraction.len() > after {
@@ -66,9 +82,7 @@ fn exact(text: &str) -> Option<String> {
     // The number in thousandths.
     let sign = if digits.len() == text.len() { "" } else { "-" };
     let scaled: i64 = format!("{sign}{whole}{fraction:0<after$}").parse().ok()?;
-    let mut out = String::new();
-    push_decimal(scaled, &mut out);
-    Some(out)
+    Some(Item::Decimal(Decimal::from_integer_scaled_1000(Integer::try_from(scaled).ok()?)))
 }
 
 /// The value as the text of a header of its own, made for routes to match on.

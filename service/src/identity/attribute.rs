@@ -3,7 +3,7 @@
 use std::fmt;
 
 use jackstaff_core::source::{FromJson, Reading, document};
-use jackstaff_core::{Context, Scope, Value, parse_number};
+use jackstaff_core::{Context, Scope, Value};
 
 use super::{Headers, Surroundings, check_property, first};
 use crate::filter_config::ConfigErrors;
@@ -123,9 +123,7 @@ impl Attribute {
         let text = std::str::from_utf8(value.trim_ascii()).ok()?;
         match self.kind {
             AttributeType::String => Some(Value::String(text.into())),
-            AttributeType::Number => {
-                parse_number(text.as_bytes()).filter(|number| number.is_finite()).map(Value::Number)
-            }
+            AttributeType::Number => text.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Number),
             AttributeType::Boolean => text.parse().ok().map(Value::Bool),
             AttributeType::Json => document(text.as_bytes()).ok(),
         }

@@ -2,13 +2,22 @@
 
 use std::borrow::Cow;
 
+use base64::Engine as _;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use jackstaff_core::Value;
 use jackstaff_core::source::{FromJson, Reading};
 
-use crate::base64::{self, Form};
-
 /// A longer value is passed over: Envoy takes no more than 60 KiB of headers together.
 pub const MAX_CONTEXT_BYTES: usize = 60 * 1_024;
+
+/// Padding may be there or not.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 /// The header of a trusted context.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +51,15 @@ pub fn context_json(value: &[u8]) -> Option<Cow<'_, [u8]>> {
         return Some(Cow::Borrowed(value));
     }
     let inner = value.strip_prefix(b":").and_then(|value| value.strip_suffix(b":")).unwrap_or(value);
-    base64::decode(inner, Form::Any).ok().map(Cow::Owned)
+    let standard: Vec<u8> = inner
+        .iter()
+        .map(|byte| match byte {
+            b'-' => b'+',
+            b'_' => b'/',
+            other => *other,
+        })
+        .collect();
+    BASE64.decode(standard).ok().map(Cow::Owned)
 }
 
 #[cfg(test)]

@@ -3,11 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use jackstaff_core::source::document;
 use jackstaff_core::{CompileOptions, Diagnostic, FlagIndex, Ruleset, SharedRuleset, Value, compile, is_snapshot};
 
 use super::{Loaded, Routed};
-use crate::base64::{Form, decode};
 use crate::filter_config::{ConfigError, FilterConfig, RouteConfig};
 use crate::flag_header::{self, FlagHeader, Freshness, Options, collisions};
 use crate::ruleset_supply::Supplied;
@@ -109,9 +110,9 @@ fn open(source: &str, notices: &mut Vec<String>) -> Result<SharedRuleset, Vec<Co
             "give the ruleset's source as an object, or a snapshot as base64 text",
         ));
     };
-    let bytes = decode(text.trim().as_bytes(), Form::Standard).map_err(|place| {
+    let bytes = STANDARD.decode(text.trim()).map_err(|error| {
         refuse(
-            &format_args!("is no base64 at byte {place}"),
+            &format_args!("is no base64: {error}"),
             "encode a snapshot as with `base64 -w0`, or give the source itself",
         )
     })?;

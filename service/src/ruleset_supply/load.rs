@@ -2,6 +2,7 @@
 
 use std::hash::{DefaultHasher, Hasher as _};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
 
 use jackstaff_core::{CompileOptions, SharedRuleset, Timestamp, compile, is_snapshot};
 
@@ -9,7 +10,7 @@ use super::hedge::{Attempt, first_good};
 use super::source::{Fetched, Source, Validators};
 use super::{Current, HEDGE_MS, kept};
 use crate::platform::Platform;
-use crate::{http_date, store_key};
+use crate::store_key;
 
 /// What there is.
 #[derive(Debug)]
@@ -190,7 +191,8 @@ fn candidate(bytes: Vec<u8>, validators: Option<Validators>, current: Option<&Cu
 
 /// Seconds since 1970.
 fn made(validators: &Validators) -> Option<u64> {
-    http_date::seconds(validators.last_modified.as_ref()?.to_str().ok()?)
+    let date = httpdate::parse_http_date(validators.last_modified.as_ref()?.to_str().ok()?).ok()?;
+    Some(date.duration_since(UNIX_EPOCH).ok()?.as_secs())
 }
 
 /// A snapshot that is to replace a good ruleset is checked to the last bit. The first one of an instance is only opened: requests wait

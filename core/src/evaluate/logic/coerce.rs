@@ -5,7 +5,6 @@ use std::cmp::Ordering;
 
 use super::Operator;
 use super::got::{Got, Scalar, readable};
-use crate::number::parse_number;
 use crate::same::same;
 use crate::value::{Value, number_text};
 
@@ -28,7 +27,12 @@ pub(super) fn operand(value: Scalar<'_>) -> f64 {
 
 fn text_number(text: &[u8]) -> f64 {
     let text = text.trim_ascii();
-    if text.is_empty() { 0.0 } else { parse_number(text).unwrap_or(f64::NAN) }
+    if text.is_empty() {
+        return 0.0;
+    }
+    // Rust reads "inf" and "nan" as numbers, too.
+    let plain = text.iter().all(|b| b.is_ascii_digit() || matches!(b, b'+' | b'-' | b'.' | b'e' | b'E'));
+    if plain { readable(text).parse().unwrap_or(f64::NAN) } else { f64::NAN }
 }
 
 /// As `cat` joins it: nothing for null, items with commas between.

@@ -3,7 +3,6 @@
 use super::coerce::{strictly_equal, text as to_text};
 use super::got::{Got, Scalar};
 use super::{Frame, Logic, Operator, Scope};
-use crate::contains::contains;
 use crate::evaluate::FaultKind;
 use crate::snapshot::layout::{Expression, Range};
 use crate::value::Value;
@@ -66,7 +65,7 @@ impl<'r, 'c> Logic<'r, 'c, '_> {
                     return Ok(false);
                 }
                 self.spend_on_text(text.len())?;
-                Ok(contains(text, to_text(&needle).as_bytes()))
+                Ok(memchr::memmem::find(text, to_text(&needle).as_bytes()).is_some())
             }
             Scalar::List => {
                 let items = haystack.items();

@@ -2,9 +2,9 @@
 
 use http::HeaderValue;
 use jackstaff_core::source::devcycle::fault_message;
+use sfv::{ItemSerializer, KeyRef, RefBareItem, StringRef};
 
 use super::answer::Faulty;
-use crate::structured::push_text;
 
 /// More than anybody reads at once.
 const MAX_FAULTS: usize = 16;
@@ -17,12 +17,14 @@ const MAX_CHARACTERS: usize = 150;
 
 /// The header's value, in the order of the ruleset, as far as it fits; `None` where nothing went wrong.
 pub(super) fn header(faults: &[Faulty<'_>]) -> Option<HeaderValue> {
+    let parameter = KeyRef::from_str("decision").ok()?;
     let mut list = String::new();
     for fault in faults.iter().take(MAX_FAULTS) {
-        let mut member = String::new();
-        push_text(short(&fault_message(&fault.fault)), &mut member);
-        member.push_str(";decision=");
-        push_text(short(fault.key), &mut member);
+        let message = fault_message(&fault.fault);
+        let member = ItemSerializer::new()
+            .bare_item(item(short(&message)))
+            .parameter(parameter, item(short(fault.key)))
+            .finish();
         if list.len().saturating_add(member.len()).saturating_add(2) > MAX_BYTES {
             break;
         }
@@ -36,6 +38,10 @@ pub(super) fn header(faults: &[Faulty<'_>]) -> Option<HeaderValue> {
 
 fn short(text: &str) -> &str {
     text.char_indices().nth(MAX_CHARACTERS).and_then(|(end, _)| text.get(..end)).unwrap_or(text)
+}
+
+fn item(text: &str) -> RefBareItem<'_> {
+    StringRef::from_str(text).map_or(RefBareItem::DisplayString(text), RefBareItem::String)
 }
 
 #[cfg(test)]
