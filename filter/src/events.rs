@@ -131,7 +131,7 @@ impl Events {
             match platform.fetch(&collector.origin, request, collector.limit_ms).await {
                 Ok(response) if response.status().is_success() => true,
                 Ok(response) => {
-                    platform.log(&format!("events: `{}` answered {}", collector.origin, response.status().as_u16()));
+                    platform.log(&format!("events: `{}` answered {}", collector.origin, response.status()));
                     false
                 }
                 Err(error) => {

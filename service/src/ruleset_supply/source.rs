@@ -149,7 +149,7 @@ impl Source {
         match head.status {
             StatusCode::NOT_MODIFIED => return Ok(Fetched::Same),
             StatusCode::OK => {}
-            other => return Err(format!("it answered {}", other.as_u16())),
+            other => return Err(format!("it answered {other}")),
         }
         if let Some(encoding) = head.headers.get(header::CONTENT_ENCODING)
             && encoding != "identity"

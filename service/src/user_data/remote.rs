@@ -93,7 +93,7 @@ pub(super) enum Unsaid {
 
 impl Unsaid {
     fn by(status: StatusCode) -> Self {
-        let said = format!("it answered {}", status.as_u16());
+        let said = format!("it answered {status}");
         match status {
             StatusCode::UNAUTHORIZED
             | StatusCode::FORBIDDEN
@@ -270,7 +270,7 @@ impl Remote {
             Ok((status @ (StatusCode::PAYLOAD_TOO_LARGE | StatusCode::UNPROCESSABLE_ENTITY), body)) => {
                 Err(ChangeError::Refused(status, said(&body)))
             }
-            Ok((status, _)) => Err(ChangeError::Store(format!("`{}` answered {}", self.origin, status.as_u16()))),
+            Ok((status, _)) => Err(ChangeError::Store(format!("`{}` answered {status}", self.origin))),
             Err(error) => Err(ChangeError::Store(format!("`{}`: {error}", self.origin))),
         }
     }
