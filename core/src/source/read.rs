@@ -144,6 +144,9 @@ impl<'v> Reading<'v> {
     #[cold]
     #[inline(never)]
     fn unknown(&mut self, what: &str, given: &str, known: &[&str]) {
+        if self.found.len() >= MAX_DEFECTS {
+            return;
+        }
         let mut message = format!("unknown {what} `{given}`, expected ");
         let between = match known.len() {
             2 => " or ",

@@ -63,6 +63,7 @@ struct Kept {
 
 #[derive(Debug)]
 struct Texts {
+    /// With the separator before it.
     member: Option<String>,
     plain: Option<String>,
 }
@@ -73,7 +74,7 @@ impl Slot {
         let variant = decision.choice.filter(|_| options.variants).and_then(|choice| ruleset.variant(choice.variant));
         let variant = variant.map(|variant| if variant.key.is_empty() { variant.id } else { variant.key });
         Some(Texts {
-            member: self.member.as_ref().and_then(|key| member(key, &value, variant)),
+            member: self.member.as_ref().and_then(|key| Some(format!("{SEPARATOR}{}", member(key, &value, variant)?))),
             plain: self.header.as_ref().map(|_| plain(&value)),
         })
     }
@@ -253,13 +254,12 @@ impl FlagHeader {
     }
 }
 
-fn append(text: &mut String, member: &str, max_bytes: usize) -> bool {
-    let separator = if text.is_empty() { "" } else { SEPARATOR };
-    let length = text.len().saturating_add(separator.len()).saturating_add(member.len());
-    if length > max_bytes {
+/// Adds a member that is kept with the separator before it.
+fn append(text: &mut String, separated: &str, max_bytes: usize) -> bool {
+    let member = if text.is_empty() { separated.get(SEPARATOR.len()..).unwrap_or_default() } else { separated };
+    if text.len().saturating_add(member.len()) > max_bytes {
         return false;
     }
-    text.push_str(separator);
     text.push_str(member);
     true
 }
