@@ -28,6 +28,9 @@ pub const USER_DATA: &str = "user_data";
 /// The setting for the servers that have rulesets which the store has not, as JSON.
 pub const SOURCES: &str = "sources";
 
+/// All settings there are.
+pub const SETTINGS: [&str; 7] = [KEYS, RULESET_CACHE_MS, TEST, OPEN_ENVIRONMENT, RATE_LIMIT, USER_DATA, SOURCES];
+
 /// Short enough that a kill switch works, long enough that Akamai's 1,000 reads a second suffice for 10,000 instances.
 const DEFAULT_RULESET_CACHE_MS: u64 = 10_000;
 
@@ -126,10 +129,9 @@ impl Config {
     /// # Errors
     /// Where a setting is unusable, or the platform cannot say.
     pub async fn load<P: Platform>(platform: &P) -> Result<Self, ConfigError> {
-        let names = [KEYS, RULESET_CACHE_MS, TEST, OPEN_ENVIRONMENT, RATE_LIMIT, USER_DATA, SOURCES];
-        let mut texts = names.map(|_| String::new());
+        let mut texts = SETTINGS.map(|_| String::new());
         // One loop: every place that awaits is code of its own.
-        for (setting, text) in names.into_iter().zip(&mut texts) {
+        for (setting, text) in SETTINGS.into_iter().zip(&mut texts) {
             if setting == SOURCES && !P::STORES_RULESETS {
                 continue;
             }

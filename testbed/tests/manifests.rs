@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use jackstaff_service::config::SETTINGS;
 use regex::Regex;
 use toml::{Table, Value};
 
@@ -18,12 +19,7 @@ fn manifest(path: &str) -> Value {
 
 /// The settings that the service asks its platform for.
 fn settings() -> BTreeSet<String> {
-    let source = fs::read_to_string(root().join("service/src/config.rs")).unwrap();
-    let name = Regex::new(r#"(?m)^pub const \w+: &str = "(\w+)";$"#).unwrap();
-    let names: BTreeSet<String> = name.captures_iter(&source).map(|found| found[1].to_owned()).collect();
-    let read = Regex::new(r"\bread\([A-Z_]+\)\.await").unwrap().find_iter(&source).count();
-    assert!(read > 0 && names.len() == read, "service/src/config.rs is written in another way: {read} of {names:?}");
-    names
+    SETTINGS.map(str::to_owned).into()
 }
 
 /// The names of a table's members, down a path.
