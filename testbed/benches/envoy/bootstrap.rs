@@ -7,6 +7,8 @@ use anyhow::Result;
 use jackstaff_testbed::modules::Module;
 use serde_json::{Value, json};
 
+use crate::decider::{Decider, Make};
+
 /// What stands in front of the router.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
@@ -21,12 +23,10 @@ pub enum Variant {
     /// The filter.
     Jackstaff,
     /// A service with the same core, asked by gRPC for leave and headers.
-    ExtAuthz,
+    ExtAuthz(Make),
     /// The same service, asked over a gRPC stream for each request.
-    ExtProc,
+    ExtProc(Make),
 }
-
-const DECIDER: &str = "decider";
 
 const LUA: &str = r#"function envoy_on_request(handle)
   local headers = handle:headers()
@@ -35,8 +35,17 @@ const LUA: &str = r#"function envoy_on_request(handle)
 end"#;
 
 impl Variant {
-    pub const ALL: [Self; 7] =
-        [Self::Nothing, Self::NoOp, Self::AllHeaders, Self::Lua, Self::Jackstaff, Self::ExtAuthz, Self::ExtProc];
+    pub const ALL: [Self; 9] = [
+        Self::Nothing,
+        Self::NoOp,
+        Self::AllHeaders,
+        Self::Lua,
+        Self::Jackstaff,
+        Self::ExtAuthz(Make::Tonic),
+        Self::ExtAuthz(Make::ByHand),
+        Self::ExtProc(Make::Tonic),
+        Self::ExtProc(Make::ByHand),
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
@@ -45,17 +54,23 @@ impl Variant {
             Self::AllHeaders => "wasm that reads all headers and adds one",
             Self::Lua => "Lua that reads three headers and adds one",
             Self::Jackstaff => "Jackstaff",
-            Self::ExtAuthz => "ext_authz to a local service with the same core",
-            Self::ExtProc => "ext_proc to the same service",
+            Self::ExtAuthz(Make::Tonic) => "ext_authz to a local service with the same core (tonic)",
+            Self::ExtAuthz(Make::ByHand) => "ext_authz to such a service (gRPC by hand on hyper, as lean as it gets)",
+            Self::ExtProc(Make::Tonic) => "ext_proc to the same service (tonic)",
+            Self::ExtProc(Make::ByHand) => "ext_proc to such a service (gRPC by hand on hyper, as lean as it gets)",
         }
     }
 
-    pub const fn asks_service(self) -> bool {
-        matches!(self, Self::ExtAuthz | Self::ExtProc)
+    /// The service that it asks.
+    pub const fn service(self) -> Option<Make> {
+        match self {
+            Self::ExtAuthz(make) | Self::ExtProc(make) => Some(make),
+            _ => None,
+        }
     }
 
     fn filter(self, config: &Value) -> Result<Option<Value>> {
-        let grpc = json!({ "envoy_grpc": { "cluster_name": DECIDER }, "timeout": "5s" });
+        let grpc = |make: Make| json!({ "envoy_grpc": { "cluster_name": make.cluster() }, "timeout": "5s" });
         let extension = |name: &str, kind: &str, config: Value| {
             let mut config = config;
             config["@type"] = json!(format!("type.googleapis.com/envoy.extensions.filters.http.{kind}"));
@@ -67,15 +82,15 @@ impl Variant {
             Self::AllHeaders => wasm(Module::ProbeFilter.path()?, "probe", "headers"),
             Self::Jackstaff => wasm(Module::Filter.path()?, "jackstaff", &config.to_string()),
             Self::Lua => extension("lua", "lua.v3.Lua", json!({ "default_source_code": { "inline_string": LUA } })),
-            Self::ExtAuthz => extension(
+            Self::ExtAuthz(make) => extension(
                 "ext_authz",
                 "ext_authz.v3.ExtAuthz",
-                json!({ "grpc_service": grpc, "transport_api_version": "V3" }),
+                json!({ "grpc_service": grpc(make), "transport_api_version": "V3" }),
             ),
-            Self::ExtProc => extension(
+            Self::ExtProc(make) => extension(
                 "ext_proc",
                 "ext_proc.v3.ExternalProcessor",
-                json!({ "grpc_service": grpc, "processing_mode": {
+                json!({ "grpc_service": grpc(make), "processing_mode": {
                     "request_header_mode": "SEND", "response_header_mode": "SKIP",
                     "request_body_mode": "NONE", "response_body_mode": "NONE",
                 } }),
@@ -97,7 +112,7 @@ fn wasm(module: &Path, vm: &str, configuration: &str) -> Value {
 
 /// A listener for each variant. Envoy answers by itself, so that nothing but Envoy and the filter is counted; below `/check` the answer tells the
 /// header that the filter has set.
-pub fn bootstrap(config: &Value, decider: SocketAddr) -> Result<Value> {
+pub fn bootstrap(config: &Value, deciders: &[Decider]) -> Result<Value> {
     let direct = json!({ "status": 200, "body": { "inline_string": "ok" } });
     let told = json!([{ "header": { "key": "x-told", "value": "%REQ(x-flags)%" }, "keep_empty_value": true }]);
     let routes = json!([
@@ -125,18 +140,19 @@ pub fn bootstrap(config: &Value, decider: SocketAddr) -> Result<Value> {
         "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
         "explicit_http_config": { "http2_protocol_options": {} },
     });
+    let clusters = deciders.iter().map(|decider| {
+        let name = decider.make().cluster();
+        json!({
+            "name": name, "type": "STATIC", "connect_timeout": "5s",
+            "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2 },
+            "load_assignment": { "cluster_name": name, "endpoints": [{ "lb_endpoints": [
+                { "endpoint": { "address": address(&decider.address()) } },
+            ] }] },
+        })
+    });
     Ok(json!({
         "admin": { "address": address(&([127, 0, 0, 1], 0).into()) },
-        "static_resources": {
-            "listeners": listeners,
-            "clusters": [{
-                "name": DECIDER, "type": "STATIC", "connect_timeout": "5s",
-                "typed_extension_protocol_options": { "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": http2 },
-                "load_assignment": { "cluster_name": DECIDER, "endpoints": [{ "lb_endpoints": [
-                    { "endpoint": { "address": address(&decider) } },
-                ] }] },
-            }],
-        },
+        "static_resources": { "listeners": listeners, "clusters": clusters.collect::<Vec<_>>() },
     }))
 }
 

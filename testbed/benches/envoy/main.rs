@@ -1,6 +1,6 @@
 //! What the filter adds to a request in a real Envoy, beside what people use instead of it: one worker, in turns, in one run.
 //!
-//!     cargo bench -p jackstaff-testbed --bench envoy [-- --quick]
+//!     cargo bench -p jackstaff-testbed --features peers --bench envoy [-- --quick]
 //!
 //! Every variant must set the header that it is there for before it is timed. CPU time is counted, not time on the clock: that of all of Envoy's
 //! threads, and that of the service that a variant asks. A missed budget is marked and does not fail the run: machines differ.
@@ -13,7 +13,6 @@ mod decider;
 #[path = "../../../core/benches/generate/mod.rs"]
 mod generate;
 mod load;
-mod protobuf;
 mod table;
 
 use std::env;
@@ -27,7 +26,7 @@ use serde_json::{Value, json};
 
 use bootstrap::Variant;
 use cpu::Clock;
-use decider::Decider;
+use decider::{Decider, Make};
 use load::Load;
 use table::{Row, Table};
 
@@ -45,8 +44,8 @@ fn main() -> Result<()> {
     let effort = if quick { Effort { rounds: 3, requests: 200 } } else { Effort { rounds: 41, requests: 4_000 } };
 
     let config = plugin_config()?;
-    let decider = Decider::start(&config)?;
-    let envoy = Envoy::start_bootstrap(&bootstrap::bootstrap(&config, decider.address())?, 1, &[])?;
+    let deciders = Make::ALL.map(|make| Decider::start(make, &config)).into_iter().collect::<Result<Vec<_>>>()?;
+    let envoy = Envoy::start_bootstrap(&bootstrap::bootstrap(&config, &deciders)?, 1, &[])?;
     let mut loads = Vec::new();
     for variant in Variant::ALL {
         let address = envoy.addr(variant.name())?;
@@ -60,18 +59,20 @@ fn main() -> Result<()> {
     for load in &mut loads {
         load.run(effort.requests)?;
     }
+    let asked = Variant::ALL.map(|variant| deciders.iter().find(|decider| variant.service() == Some(decider.make())));
     for _ in 0..effort.rounds {
-        for (load, samples) in loads.iter_mut().zip(&mut samples) {
-            let (envoy, service) = (envoys.read()?, decider.cpu()?);
+        for ((load, samples), service) in loads.iter_mut().zip(&mut samples).zip(asked) {
+            let services = || service.map_or(Ok(0), Decider::cpu);
+            let (envoy, service) = (envoys.read()?, services()?);
             load.run(effort.requests)?;
             let each = |nanoseconds: u64| nanoseconds as f64 / effort.requests as f64;
-            samples.push((each(envoys.read()? - envoy), each(decider.cpu()? - service)));
+            samples.push((each(envoys.read()? - envoy), each(services()? - service)));
         }
     }
     let rows = Variant::ALL.into_iter().zip(samples).map(|(variant, samples)| Row {
         variant,
         envoy: median(samples.iter().map(|sample| sample.0)),
-        service: if variant.asks_service() { median(samples.iter().map(|sample| sample.1)) } else { 0.0 },
+        service: median(samples.iter().map(|sample| sample.1)),
     });
     let table = Table::new(rows.collect());
     println!("{SENT} flags of a ruleset of {FLAGS}; a request with {} headers\n\n{table}", load::HEADERS);
@@ -105,7 +106,7 @@ fn check(variant: Variant, header: &str) -> Result<()> {
     let right = match variant {
         Variant::Nothing | Variant::NoOp => header == "-",
         Variant::AllHeaders | Variant::Lua => header != "-",
-        Variant::Jackstaff | Variant::ExtAuthz | Variant::ExtProc => flags == SENT,
+        Variant::Jackstaff | Variant::ExtAuthz(_) | Variant::ExtProc(_) => flags == SENT,
     };
     ensure!(right, "{} sets `x-flags: {header}`", variant.name());
     println!("{}: {}", variant.name(), if flags > 0 { header } else { "no flags" });

@@ -29,7 +29,7 @@ impl Table {
     fn budget(&self, variant: Variant) -> Option<(f64, f64)> {
         let most = match variant {
             Variant::AllHeaders => 1.5,
-            Variant::ExtAuthz | Variant::ExtProc => 1.0 / 6.0,
+            Variant::ExtAuthz(_) | Variant::ExtProc(_) => 1.0 / 6.0,
             _ => return None,
         };
         Some((self.added(Variant::Jackstaff) / self.added(variant), most))
@@ -41,7 +41,7 @@ impl fmt::Display for Table {
         writeln!(f, "| in front of the router | Envoy | service | added | Jackstaff adds … of it | budget | ok |")?;
         writeln!(f, "|---|---:|---:|---:|---:|---:|---|")?;
         for row in &self.0 {
-            let service = if row.variant.asks_service() { micro(row.service) } else { String::new() };
+            let service = if row.variant.service().is_some() { micro(row.service) } else { String::new() };
             let added = if row.variant == Variant::Nothing { String::new() } else { micro(self.added(row.variant)) };
             let (share, budget, ok) = match self.budget(row.variant) {
                 None => (String::new(), String::new(), ""),

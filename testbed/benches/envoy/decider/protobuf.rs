@@ -1,4 +1,4 @@
-//! As much of protocol buffers as two messages each way need. A library would be no faster: there is next to nothing to do.
+//! As much of protocol buffers as two messages each way need.
 
 /// A field of a message that holds bytes: a text, bytes or another message.
 type Field<'m> = (u64, &'m [u8]);

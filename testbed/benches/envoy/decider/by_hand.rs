@@ -1,17 +1,12 @@
-//! The service that ext_authz and ext_proc ask: gRPC on hyper, with the injector that the filter has. Hand-made, so that it costs as little as such a
-//! service can: the comparison is to be fair to it.
+//! The service with gRPC by hand on hyper and just as much of protocol buffers as it needs: a lower bound, which no library reaches that can do more.
 
 use std::cell::RefCell;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::mpsc;
 use std::task::{Context, Poll};
-use std::thread;
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::Result;
 use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::BodyExt as _;
@@ -19,70 +14,24 @@ use hyper::body::{Body, Frame, Incoming};
 use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use jackstaff_core::Timestamp;
-use jackstaff_service::filter_config::FilterConfig;
-use jackstaff_service::identity::Surroundings;
-use jackstaff_service::injector::{Exchange, Injector};
-use jackstaff_service::user_data::Recalled;
-use serde_json::Value;
+use jackstaff_service::injector::Injector;
 use tokio::net::TcpListener;
-use tokio::task::LocalSet;
 
-use crate::cpu::Clock;
-use crate::protobuf::{field, fields, put};
+use super::decide;
+use super::protobuf::{field, fields, put};
 
-/// A running service, on a thread of its own that ends with the process.
-pub struct Decider {
-    address: SocketAddr,
-    clock: Clock,
-}
-
-impl Decider {
-    pub fn start(config: &Value) -> Result<Self> {
-        let config = config.to_string();
-        let (ready, started) = mpsc::channel();
-        thread::Builder::new().name("decider".into()).spawn(move || {
-            let failed = ready.clone();
-            if let Err(error) = serve(&config, &ready) {
-                // Nobody waits any more once it serves.
-                let _ = failed.send(Err(error));
-            }
-        })?;
-        let (address, clock) = started.recv().context("the service ended")??;
-        Ok(Self { address, clock })
-    }
-
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    /// Nanoseconds that its thread has run.
-    pub fn cpu(&self) -> Result<u64> {
-        self.clock.read()
-    }
-}
-
-type Started = mpsc::Sender<Result<(SocketAddr, Clock)>>;
-
-fn serve(config: &str, ready: &Started) -> Result<()> {
-    let config = FilterConfig::parse(config.as_bytes()).map_err(|errors| anyhow!("{errors:?}"))?;
-    let (injector, _) = Injector::new(&config).map_err(|errors| anyhow!("{errors:?}"))?;
+pub async fn serve(listener: TcpListener, injector: Injector) -> Result<()> {
     let injector = Rc::new(RefCell::new(injector));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    LocalSet::new().block_on(&runtime, async move {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        ready.send(Ok((listener.local_addr()?, Clock::this_thread()?)))?;
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            let injector = Rc::clone(&injector);
-            tokio::task::spawn_local(async move {
-                let service = service_fn(|request| answer(request, Rc::clone(&injector)));
-                // An error here is Envoy that went away.
-                let _ = http2::Builder::new(Local).serve_connection(TokioIo::new(stream), service).await;
-            });
-        }
-    })
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let injector = Rc::clone(&injector);
+        tokio::task::spawn_local(async move {
+            let service = service_fn(|request| answer(request, Rc::clone(&injector)));
+            // An error here is Envoy that went away.
+            let _ = http2::Builder::new(Local).serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
 }
 
 /// Runs hyper's tasks on this thread.
@@ -110,11 +59,9 @@ async fn answer(request: Request<Incoming>, injector: Rc<RefCell<Injector>>) -> 
             None => break &[],
         }
     };
-    let mut decided = Decided(Vec::new());
     let headers = if authorization { checked_headers(message) } else { processed_headers(message) };
-    // What is stored about users is not asked for, so it never waits.
-    let _ = injector.borrow_mut().inject(&headers, &mut decided);
-    let reply = if authorization { check_response(&decided.0) } else { processing_response(&decided.0) };
+    let decided = decide(&mut injector.borrow_mut(), &headers);
+    let reply = if authorization { check_response(&decided) } else { processing_response(&decided) };
     let mut framed = BytesMut::with_capacity(reply.len() + 5);
     framed.put_u8(0);
     framed.put_u32(reply.len() as u32);
@@ -190,40 +137,4 @@ fn processing_response(headers: &[(String, Vec<u8>)]) -> Vec<u8> {
         put(&mut mutation, 1, &message(&[(1, &message(&[(1, name.as_bytes()), (3, value)]))]));
     }
     message(&[(1, &message(&[(1, &message(&[(2, &mutation)]))]))])
-}
-
-/// The headers to set.
-struct Decided(Vec<(String, Vec<u8>)>);
-
-impl Surroundings for Decided {
-    fn random(&mut self) -> Option<[u8; 16]> {
-        None
-    }
-
-    fn property(&mut self, _path: &[String]) -> Option<Vec<u8>> {
-        None
-    }
-}
-
-impl Exchange for Decided {
-    fn now(&mut self) -> Timestamp {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Timestamp(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
-    }
-
-    fn recall(&mut self, _id: &str) -> Poll<Option<Recalled<()>>> {
-        Poll::Ready(None)
-    }
-
-    fn route(&mut self) -> Option<Vec<u8>> {
-        None
-    }
-
-    fn note(&mut self, _flags: &str) {}
-
-    fn remove(&mut self, _name: &[u8]) {}
-
-    fn set(&mut self, name: &str, value: &[u8]) {
-        self.0.push((name.to_owned(), value.to_vec()));
-    }
 }
