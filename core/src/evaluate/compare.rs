@@ -6,9 +6,8 @@ use zerovec::ule::AsULE as _;
 
 use super::condition::{Comparator, order};
 use super::version::{MAX_PARTS, clean_version, compare_versions, user_version_parts};
-use crate::same::same;
 use crate::snapshot::Ruleset;
-use crate::snapshot::layout::{Condition, Literal, Range};
+use crate::snapshot::layout::{Condition, Literal, Number, Range};
 use crate::snapshot::{LiteralKind, ValueKind};
 use crate::value::Value;
 
@@ -60,32 +59,27 @@ impl Ruleset<'_> {
     fn contains_string(&self, range: Range, subject: &[u8]) -> bool {
         let operands = self.operands(range);
         if operands.len() < BISECT_FROM {
-            // Most differ in length, which is known before their bytes are looked at.
-            return operands
-                .iter()
-                .map(|&ule| Literal::from_unaligned(ule).text)
-                .any(|text| text.len as usize == subject.len() && same(self.bytes(text), subject));
+            return operands.iter().any(|&ule| self.is(Literal::from_unaligned(ule).text, subject));
         }
         operands.binary_search_by(|&ule| self.bytes(Literal::from_unaligned(ule).text).cmp(subject)).is_ok()
     }
 
-    /// Whether the first operand that fits is truthy (the compiler stores that in `number`).
+    /// Whether the first operand that fits is truthy.
     fn first_found(&self, range: Range, fits: impl Fn(&[u8]) -> bool) -> bool {
         self.operands(range)
             .iter()
             .map(|&ule| Literal::from_unaligned(ule))
             .find(|operand| fits(self.bytes(operand.text)))
-            .is_some_and(|operand| operand.number != 0.0)
+            .is_some_and(|operand| operand.kind == LiteralKind::String as u8)
     }
 
     /// The number rules: any operand will do, but `!=` wants all of them to be numbers and to differ.
     pub(super) fn compare_number(&self, condition: &Condition, subject: f64) -> bool {
-        let numbers = || self.literals(condition).filter(|o| o.kind == LiteralKind::Number as u8).map(|o| o.number);
+        let numbers = || self.literals(condition).filter_map(|o| self.number(o)).map(|o| o.number);
         match Comparator::from_u8(condition.comparator) {
             Comparator::NotEqual => {
                 condition.has_operands != 0
-                    && self.literals(condition).all(|o| o.kind == LiteralKind::Number as u8)
-                    && numbers().all(|n| n != subject)
+                    && self.literals(condition).all(|o| self.number(o).is_some_and(|o| o.number != subject))
             }
             Comparator::Equal => numbers().any(|n| subject == n),
             Comparator::Greater => numbers().any(|n| subject > n),
@@ -98,8 +92,8 @@ impl Ruleset<'_> {
 
     /// The boolean rules.
     pub(super) fn compare_bool(&self, condition: &Condition, subject: bool) -> bool {
-        let contained =
-            || self.literals(condition).any(|o| o.kind == LiteralKind::Bool as u8 && (o.number != 0.0) == subject);
+        let kind = if subject { LiteralKind::True } else { LiteralKind::False };
+        let contained = || self.literals(condition).any(|o| o.kind == kind as u8);
         match Comparator::from_u8(condition.comparator) {
             Comparator::Equal | Comparator::Contains => contained(),
             Comparator::NotEqual | Comparator::NotContains => condition.has_operands != 0 && !contained(),
@@ -154,13 +148,13 @@ impl Ruleset<'_> {
             Ordering::Less => order::LESS,
         };
         let any = self.literals(condition).any(|operand| {
-            if operand.text.len > MAX_PARTS {
+            if u32::from(operand.text.len) > MAX_PARTS {
                 return false;
             }
             let start = operand.text.start as usize;
-            let end = start.saturating_add(operand.text.len as usize);
-            self.tables.parts.as_ule_slice().get(start..end).is_some_and(|operand| {
-                let ordering = compare_versions(&parts, operand.iter().map(|&ule| f64::from_unaligned(ule)));
+            let end = start.saturating_add(operand.text.len.into());
+            self.tables.numbers.as_ule_slice().get(start..end).is_some_and(|operand| {
+                let ordering = compare_versions(&parts, operand.iter().map(|&ule| Number::from_unaligned(ule).number));
                 condition.detail & wanted(ordering) != 0
             })
         });
@@ -169,7 +163,7 @@ impl Ruleset<'_> {
 
     fn operands(&self, range: Range) -> &[<Literal as zerovec::ule::AsULE>::ULE] {
         let start = range.start as usize;
-        self.tables.operands.as_ule_slice().get(start..start.saturating_add(range.len as usize)).unwrap_or_default()
+        self.tables.literals.as_ule_slice().get(start..start.saturating_add(range.len as usize)).unwrap_or_default()
     }
 
     fn literals(&self, condition: &Condition) -> impl Iterator<Item = Literal> {

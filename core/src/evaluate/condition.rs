@@ -185,11 +185,11 @@ impl<'r> ConditionView<'r> {
         } else {
             self.record.operands
         };
-        records(&self.ruleset.tables.operands, range).map(|operand| {
+        records(&self.ruleset.tables.literals, range).map(|operand| {
             if operand.kind == crate::snapshot::LiteralKind::Version as u8 {
-                let range = Range { start: operand.text.start, len: operand.text.len };
+                let range = Range { start: operand.text.start, len: operand.text.len.into() };
                 let parts: Vec<String> =
-                    records(&self.ruleset.tables.parts, range).map(|part| part.to_string()).collect();
+                    records(&self.ruleset.tables.numbers, range).map(|part| part.number.to_string()).collect();
                 return parts.join(".");
             }
             let mut json = String::new();

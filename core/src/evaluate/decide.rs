@@ -5,9 +5,10 @@ use super::decision::{Choice, Decision, Fault, FaultKind, Reason};
 use super::hold::Conditions;
 use super::rollout::bounded;
 use super::visitor::{NoVisitor, Visitor};
-use super::{MAX_STEPS, Timestamp, str_steps, text_steps};
+use super::{MAX_STEPS, Timestamp, str_steps};
 use crate::context::Context;
 use crate::hash::Murmur3;
+use crate::snapshot::layout::{NONE, Terms};
 use crate::snapshot::view::{records, row};
 use crate::snapshot::{FlagIndex, FlagValue, Ruleset, layout};
 
@@ -38,11 +39,22 @@ impl<'a> Ruleset<'a> {
     /// A variant counts only if every flag it sets exists.
     #[inline(always)]
     pub(super) fn complete(&self, choice: Choice) -> Result<Choice, Fault<'_>> {
-        let variant = row(&self.tables.variants, choice.variant).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
-        if variant.incomplete == 0 {
-            return Ok(choice);
+        if (choice.variant as usize) >= self.tables.variants.len() {
+            return Err(Fault::of(FaultKind::Corrupt));
         }
-        Err(Fault { kind: FaultKind::MissingFlag, subject: self.text(variant.missing_flag) })
+        if self.tables.missing.is_empty() { Ok(choice) } else { self.complete_among_others(choice) }
+    }
+
+    #[inline(never)]
+    fn complete_among_others(&self, choice: Choice) -> Result<Choice, Fault<'_>> {
+        self.missing(choice.variant).map_or(Ok(choice), |subject| Err(Fault { kind: FaultKind::MissingFlag, subject }))
+    }
+
+    /// The id of what is missing there.
+    pub(super) fn missing(&self, of: u32) -> Option<&str> {
+        let missing = &self.tables.missing;
+        let at = missing.binary_search_by(|record| record.of.cmp(&of)).ok()?;
+        missing.get(at).map(|record| self.text(record.id))
     }
 }
 
@@ -74,7 +86,8 @@ impl<'r> Session<'r, '_> {
                     Err(found) => found,
                 },
                 Ok(None) => {
-                    disabled = row(&ruleset.tables.decisions, decision).is_some_and(|d| d.disabled != 0);
+                    disabled =
+                        row(&ruleset.tables.decisions, decision).is_some_and(|d| d.is(layout::Decision::DISABLED));
                     continue;
                 }
                 Err(found) => found,
@@ -117,10 +130,13 @@ impl<'r> Session<'r, '_> {
         let tables = &self.ruleset.tables;
         let assignments = row(&tables.variants, variant).map(|v| v.assignments).unwrap_or_default();
         let assignment = records(&tables.assignments, assignments).rfind(|a| a.flag == flag.0);
-        let Some(literal) = assignment.and_then(|a| row(&tables.values, a.value)) else { return Ok(None) };
-        // Its text is checked, and will be copied.
-        self.spend(text_steps(literal.text.len))?;
-        Ok(self.ruleset.value(literal))
+        let Some(literal) = assignment.and_then(|a| row(&tables.literals, a.value)) else { return Ok(None) };
+        let value = self.ruleset.value(literal);
+        // Its text was checked, and will be copied.
+        if let Some(FlagValue::String(text) | FlagValue::Number { text, .. } | FlagValue::Structure(text)) = value {
+            self.spend(str_steps(text))?;
+        }
+        Ok(value)
     }
 
     /// Makes one decision, by its place in the ruleset: which variant, if any, this user gets. [`overrides`](Self::overrides) come on top.
@@ -144,10 +160,10 @@ impl<'r> Session<'r, '_> {
     fn choose<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
         let ruleset = self.ruleset;
         let record = row(&ruleset.tables.decisions, decision).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
-        if record.broken.len > 0 {
-            return Err(Fault { kind: FaultKind::Broken, subject: ruleset.text(record.broken) });
+        if record.is(layout::Decision::BROKEN) {
+            return Err(Fault { kind: FaultKind::Broken, subject: ruleset.text(record.note) });
         }
-        if record.targeted != 0 {
+        if record.is(layout::Decision::TARGETED) {
             return self.target(decision, visitor);
         }
         self.follow(decision, &record, visitor)
@@ -166,8 +182,8 @@ impl<'r> Session<'r, '_> {
         let mut conditions = Conditions {
             ruleset,
             context: self.context,
-            decision_id: ruleset.bytes(record.id),
-            opt_in: meta.opt_in && record.opt_in != 0,
+            decision_id: record.id,
+            opt_in: meta.opt_in && record.is(layout::Decision::OPT_IN),
             steps: &mut self.steps,
             visitor,
             fault: Fault::of(FaultKind::Corrupt),
@@ -176,21 +192,22 @@ impl<'r> Session<'r, '_> {
             let rule = row(&ruleset.tables.rules, index).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
             conditions.visitor.rule_begins(index);
             let Ok(matched) = conditions.hold(rule.condition, 0, true) else { return Err(conditions.fault) };
-            let rollout = ruleset.rollout(&rule)?;
             if !matched {
                 // Even where the conditions do not hold, an invalid rollout is a fault for everyone, as in the reference.
-                if rollout.is_some_and(|rollout| rollout.is_invalid()) {
+                if rule.terms != NONE && ruleset.terms(&rule)?.is_some_and(|terms| terms.are_invalid()) {
                     return Err(Fault::of(FaultKind::InvalidRollout));
                 }
                 conditions.visitor.rule_ends(index, false, true);
                 continue;
             }
-            let splits = rollout.is_some() || rule.split_count != 1;
-            if splits && rule.bucket_by.len == 0 && self.context.targeting_key().is_none() {
+            let terms = ruleset.terms(&rule)?;
+            let rollout = terms.filter(|terms| terms.are(Terms::ROLLOUT));
+            let splits = rollout.is_some() || rule.splits.len != 1;
+            if splits && terms.is_none_or(|terms| terms.bucket_by.len == 0) && self.context.targeting_key().is_none() {
                 return Err(Fault::of(FaultKind::NoTargetingKey));
             }
             let mut number = ryu_js::Buffer::new();
-            let bucket_key = ruleset.bucket_key(&rule, self.context, &mut number);
+            let bucket_key = ruleset.bucket_key(&terms, self.context, &mut number);
             spend(conditions.steps, str_steps(bucket_key))?;
             let mut hash = Murmur3::new(rule.seed);
             hash.update(bucket_key.as_bytes());
@@ -209,8 +226,8 @@ impl<'r> Session<'r, '_> {
                 continue;
             }
             spend(conditions.steps, rule.splits.len)?;
-            let variant = ruleset.split(rule.splits, bounded(hash.finish()))?;
-            let split = rule.split_count != 1 || rule.mentions_rollout != 0;
+            let variant = ruleset.split(rule.splits, record.variants, bounded(hash.finish()))?;
+            let split = rule.splits.len != 1 || terms.is_some_and(|terms| terms.are(Terms::MENTIONED));
             let reason = if split { Reason::Split } else { Reason::TargetingMatch };
             return ruleset.complete(Choice { decision, rule: Some(index), variant, reason }).map(Some);
         }

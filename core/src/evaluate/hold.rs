@@ -6,7 +6,7 @@ use super::visitor::Visitor;
 use super::{Fault, FaultKind, MAX_DEPTH, str_steps, text_steps};
 use crate::context::{Context, Scope};
 use crate::snapshot::Ruleset;
-use crate::snapshot::layout::{Condition, NONE, Range};
+use crate::snapshot::layout::{Condition, NONE, Range, Text};
 use crate::snapshot::view::{records, row};
 use crate::value::Value;
 
@@ -15,7 +15,7 @@ pub(super) struct Conditions<'r, 'c, V> {
     pub ruleset: &'r Ruleset<'r>,
     pub context: &'c Context<'c>,
     /// The decision's own id and whether it admits users who ask.
-    pub decision_id: &'r [u8],
+    pub decision_id: Text,
     pub opt_in: bool,
     /// What is left of the session's budget.
     pub steps: &'c mut u32,
@@ -52,7 +52,10 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
         let Some(record) = row(&self.ruleset.tables.conditions, index) else {
             return Err(self.stop(Fault::of(FaultKind::Corrupt)));
         };
-        self.spend(record.operands.len.saturating_add(1).saturating_add(text_steps(record.name.len)))?;
+        self.spend(record.operands.len.saturating_add(1))?;
+        if record.name.len == Text::LONG {
+            self.spend(text_steps(self.ruleset.text_len(record.name)))?;
+        }
         if depth > MAX_DEPTH {
             return Err(self.stop(Fault::of(FaultKind::TooComplex)));
         }
@@ -153,8 +156,9 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
         if !self.opt_in {
             return Ok(false);
         }
-        self.spend(text_steps(u32::try_from(self.decision_id.len()).unwrap_or(u32::MAX)))?;
-        let hash = crate::context::attribute_hash(self.decision_id);
-        Ok(self.context.find(hash, Scope::OptIn, self.decision_id).is_some_and(Value::is_truthy))
+        let id = self.ruleset.bytes(self.decision_id);
+        self.spend(text_steps(self.ruleset.text_len(self.decision_id)))?;
+        let hash = crate::context::attribute_hash(id);
+        Ok(self.context.find(hash, Scope::OptIn, id).is_some_and(Value::is_truthy))
     }
 }

@@ -4,28 +4,29 @@ use super::{Fault, FaultKind, Timestamp};
 use crate::context::{Context, Scope};
 use crate::hash::Murmur3;
 use crate::snapshot::Ruleset;
-use crate::snapshot::layout::{NONE, Range, Rollout, Rule};
+use crate::snapshot::layout::{NONE, Range, Rule, Split, Terms};
 use crate::snapshot::view::{records, row};
 use crate::value::{Value, number_text};
 
-impl Rollout {
+impl Terms {
     /// A rollout by stages without a starting percentage.
-    pub(super) const fn is_invalid(&self) -> bool {
-        self.scheduled == 0 && self.percentage.is_nan()
+    pub(super) const fn are_invalid(&self) -> bool {
+        self.bits & (Self::ROLLOUT | Self::SCHEDULED) == Self::ROLLOUT && self.percentage.is_nan()
     }
 }
 
 impl Ruleset<'_> {
-    /// The rollout of a rule, if it has one.
-    pub(super) fn rollout(&self, rule: &Rule) -> Result<Option<Rollout>, Fault<'_>> {
-        if rule.rollout == NONE {
+    /// What a rule has that few have.
+    #[inline(always)]
+    pub(super) fn terms(&self, rule: &Rule) -> Result<Option<Terms>, Fault<'_>> {
+        if rule.terms == NONE {
             return Ok(None);
         }
-        row(&self.tables.rollouts, rule.rollout).map(Some).ok_or_else(|| Fault::of(FaultKind::Corrupt))
+        row(&self.tables.terms, rule.terms).map(Some).ok_or_else(|| Fault::of(FaultKind::Corrupt))
     }
 
     /// Whether `rollout` has come to the user whose bucket key went into `hash`.
-    pub(super) fn includes(&self, rollout: &Rollout, mut hash: Murmur3, now: Timestamp) -> Result<bool, Fault<'_>> {
+    pub(super) fn includes(&self, rollout: &Terms, mut hash: Murmur3, now: Timestamp) -> Result<bool, Fault<'_>> {
         let fraction = self.fraction(rollout, now)?;
         if fraction == 0.0 {
             return Ok(false);
@@ -35,14 +36,14 @@ impl Ruleset<'_> {
     }
 
     /// The fraction of users that a rollout includes at `now`.
-    pub(crate) fn fraction(&self, rollout: &Rollout, now: Timestamp) -> Result<f64, Fault<'_>> {
+    pub(crate) fn fraction(&self, rollout: &Terms, now: Timestamp) -> Result<f64, Fault<'_>> {
         // Doubles, as the reference computes in: exact for the next 285,000 years.
         #[allow(clippy::cast_precision_loss)]
         let now = now.0 as f64;
-        if rollout.scheduled != 0 {
+        if rollout.are(Terms::SCHEDULED) {
             return Ok(if now >= rollout.start { 1.0 } else { 0.0 });
         }
-        if rollout.is_invalid() {
+        if rollout.are_invalid() {
             return Err(Fault::of(FaultKind::InvalidRollout));
         }
         let stages = || records(&self.tables.stages, rollout.stages);
@@ -64,17 +65,17 @@ impl Ruleset<'_> {
     /// The text by which a rule splits its users: the targeting key, or an attribute as JavaScript prints it.
     pub(super) fn bucket_key<'k>(
         &self,
-        rule: &Rule,
+        terms: &Option<Terms>,
         context: &'k Context<'_>,
         number: &'k mut ryu_js::Buffer,
     ) -> &'k str {
-        if rule.bucket_by.len == 0 {
+        let Some(terms) = terms.filter(|terms| terms.bucket_by.len > 0) else {
             return context.targeting_key().unwrap_or_default();
-        }
-        let name = self.bytes(rule.bucket_by);
+        };
+        let name = self.bytes(terms.bucket_by);
         let value = [Scope::Custom, Scope::Private]
             .into_iter()
-            .find_map(|scope| context.find(rule.bucket_by_hash, scope, name).filter(|value| value.is_truthy()));
+            .find_map(|scope| context.find(terms.bucket_by_hash, scope, name).filter(|value| value.is_truthy()));
         match value {
             Some(Value::String(text)) => text,
             Some(Value::Number(n)) => number_text(*n, number),
@@ -83,15 +84,21 @@ impl Ruleset<'_> {
         }
     }
 
-    /// The variant at `bucket` in the distribution.
-    pub(crate) fn split(&self, splits: Range, bucket: f64) -> Result<u32, Fault<'_>> {
+    /// Which of `variants` is at `bucket` in the distribution.
+    pub(crate) fn split(&self, splits: Range, variants: Range, bucket: f64) -> Result<u32, Fault<'_>> {
         let split = records(&self.tables.splits, splits)
             .find(|s| bucket < s.upto || (s.upto == 1.0 && bucket == 1.0))
             .ok_or_else(|| Fault::of(FaultKind::NoVariant))?;
-        if split.variant == NONE {
-            return Err(Fault { kind: FaultKind::MissingVariant, subject: self.text(split.variant_id) });
+        if split.variant & Split::ABSENT != 0 {
+            return Err(self.absent(split));
         }
-        Ok(split.variant)
+        Ok(variants.start.saturating_add(split.variant))
+    }
+
+    #[cold]
+    fn absent(&self, split: Split) -> Fault<'_> {
+        self.missing(split.variant)
+            .map_or(Fault::of(FaultKind::Corrupt), |subject| Fault { kind: FaultKind::MissingVariant, subject })
     }
 }
 

@@ -6,7 +6,7 @@ use super::logic::{Got, Logic, Scalar};
 use super::text_steps;
 use super::visitor::Visitor;
 use crate::same::same;
-use crate::snapshot::layout::{NONE, Range};
+use crate::snapshot::layout::{Decision, NONE, Range};
 use crate::snapshot::view::{records, row};
 use crate::value::number_text;
 
@@ -29,11 +29,11 @@ impl<'r> Session<'r, '_> {
     ) -> Result<Option<(u32, Reason)>, FaultKind> {
         let ruleset = self.ruleset;
         let record = row(&ruleset.tables.decisions, decision).ok_or(FaultKind::Corrupt)?;
-        if record.disabled != 0 {
+        if record.is(Decision::DISABLED) {
             return Ok(None);
         }
-        let default = (record.default_variant != NONE).then_some(record.default_variant);
-        if record.targeting == NONE {
+        let default = Some(record.default_variant()).filter(|variant| *variant != NONE);
+        if record.targeting() == NONE {
             return Ok(default.map(|variant| (variant, Reason::Static)));
         }
         let mut logic = Logic {
@@ -44,7 +44,7 @@ impl<'r> Session<'r, '_> {
             steps: self.steps,
             visitor,
         };
-        let value = logic.value(record.targeting);
+        let value = logic.value(record.targeting());
         self.steps = logic.steps;
         match value? {
             Got::Null => Ok(default.map(|variant| (variant, Reason::Default))),

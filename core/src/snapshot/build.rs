@@ -6,8 +6,8 @@ use zerovec::ZeroVec;
 use zerovec::ule::{AsULE, ULE as _};
 
 use super::layout::{
-    Assignment, Condition, Decision, Expression, FORMAT, Flag, Literal, MAGIC, Meta, NONE, Range, Rollout, Rule, Slot,
-    Split, Stage, Tables, Text, Variant,
+    Assignment, Condition, Decision, Expression, FORMAT, Flag, Literal, MAGIC, Meta, Missing, NONE, Number, Range,
+    Rule, Split, Stage, Tables, Terms, Text, Variant,
 };
 use super::view::MAX_PROBES;
 use super::{LiteralKind, digest};
@@ -20,7 +20,7 @@ use crate::value::Value;
 pub(crate) struct Builder {
     pub meta: Meta,
     text: Vec<u8>,
-    /// Where each text begins.
+    /// Where each text begins, as [`Text::start`] has it.
     interned: Names<'static>,
     /// Where each run of records begins that may stand for others.
     runs: Names<'static>,
@@ -28,15 +28,15 @@ pub(crate) struct Builder {
     pub setters: Vec<u32>,
     pub decisions: Vec<Decision>,
     pub rules: Vec<Rule>,
-    pub rollouts: Vec<Rollout>,
+    pub terms: Vec<Terms>,
     pub stages: Vec<Stage>,
     pub splits: Vec<Split>,
     pub variants: Vec<Variant>,
+    pub missing: Vec<Missing>,
     pub assignments: Vec<Assignment>,
-    pub values: Vec<Literal>,
     pub conditions: Vec<Condition>,
-    pub operands: Vec<Literal>,
-    pub parts: Vec<f64>,
+    pub literals: Vec<Literal>,
+    pub numbers: Vec<Number>,
     pub segments: Vec<u32>,
     pub expressions: Vec<Expression>,
 }
@@ -56,11 +56,12 @@ pub(crate) fn since<T>(table: &[T], start: u32) -> Range {
 #[derive(Clone, Copy)]
 pub(crate) enum Table {
     Conditions = 1,
-    Operands = 2,
+    Literals = 2,
     Segments = 3,
     Splits = 4,
-    Values = 5,
-    Rollouts = 6,
+    Numbers = 5,
+    Terms = 6,
+    Expressions = 7,
 }
 
 /// Whether equal runs are stored once: a quarter less for a ruleset of 1,000 flags, and whatever is not there need not be loaded. Modules,
@@ -71,7 +72,11 @@ const SHARES: bool = !cfg!(target_family = "wasm");
 /// again.
 fn share<T: AsULE + Copy>(runs: &mut Names<'static>, table: Table, records: &mut Vec<T>, start: u32) -> Range {
     let range = since(records, start);
-    if !SHARES || range.len == 0 {
+    if range.len == 0 {
+        // Wherever it begins, or records that are otherwise equal would differ in it.
+        return Range::default();
+    }
+    if !SHARES {
         return range;
     }
     let run: Vec<T::ULE> = records.iter().skip(start as usize).map(|record| record.to_unaligned()).collect();
@@ -92,9 +97,21 @@ impl Builder {
         share(&mut self.runs, Table::Conditions, &mut self.conditions, start)
     }
 
-    /// The operands from `start` on.
-    pub fn share_operands(&mut self, start: u32) -> Range {
-        share(&mut self.runs, Table::Operands, &mut self.operands, start)
+    /// The literals in `run`, side by side.
+    pub fn share_literals(&mut self, run: Vec<Literal>) -> Range {
+        let start = index(&self.literals);
+        self.literals.extend(run);
+        share(&mut self.runs, Table::Literals, &mut self.literals, start)
+    }
+
+    /// The version with these parts.
+    pub fn version(&mut self, parts: Vec<f64>) -> Literal {
+        let start = index(&self.numbers);
+        self.numbers.extend(parts.into_iter().map(|number| Number { number, text: Text::default() }));
+        let range = share(&mut self.runs, Table::Numbers, &mut self.numbers, start);
+        // A version has few parts.
+        let text = Text { start: range.start, len: Text::short_len(range.len as usize) };
+        Literal { kind: LiteralKind::Version as u8, text }
     }
 
     /// The segments from `start` on.
@@ -107,49 +124,81 @@ impl Builder {
         share(&mut self.runs, Table::Splits, &mut self.splits, start)
     }
 
-    /// Where this value stands.
-    pub fn value(&mut self, value: Literal) -> u32 {
-        let start = index(&self.values);
-        self.values.push(value);
-        share(&mut self.runs, Table::Values, &mut self.values, start).start
+    /// The expressions in `run`, which are complete, side by side.
+    pub fn share_expressions(&mut self, run: Vec<Expression>) -> Range {
+        let start = index(&self.expressions);
+        self.expressions.extend(run);
+        share(&mut self.runs, Table::Expressions, &mut self.expressions, start)
     }
 
-    /// Where this rollout stands.
-    pub fn rollout(&mut self, rollout: Rollout) -> u32 {
-        let start = index(&self.rollouts);
-        self.rollouts.push(rollout);
-        share(&mut self.runs, Table::Rollouts, &mut self.rollouts, start).start
+    /// Where this value stands.
+    pub fn value(&mut self, value: Literal) -> u32 {
+        stand(&mut self.runs, Table::Literals, &mut self.literals, value)
+    }
+
+    /// Where these terms stand; nowhere, where they say nothing.
+    pub fn terms(&mut self, terms: Terms) -> u32 {
+        if terms == Terms::default() { NONE } else { stand(&mut self.runs, Table::Terms, &mut self.terms, terms) }
+    }
+
+    /// What a split refers to where there is no variant with this id.
+    pub fn absent(&mut self, id: &str) -> u32 {
+        let id = self.text(id);
+        let known = self.missing.iter().find(|missing| missing.of & Split::ABSENT != 0 && missing.id == id);
+        if let Some(known) = known {
+            return known.of;
+        }
+        let of = Split::ABSENT | index(&self.missing);
+        self.missing.push(Missing { of, id });
+        of
+    }
+
+    /// Notes that the variant about to be added sets a flag that does not exist.
+    pub fn incomplete(&mut self, flag: &str) {
+        let missing = Missing { of: index(&self.variants), id: self.text(flag) };
+        self.missing.push(missing);
     }
 
     /// Stores `text`, once however often it is asked for.
     pub fn text(&mut self, text: &str) -> Text {
-        let len = u32::try_from(text.len()).unwrap_or(0);
+        let len = Text::short_len(text.len());
         if let Some(start) = self.interned.get(text) {
             return Text { start, len };
         }
-        let start = index(&self.text);
+        let mut start = index(&self.text);
+        if len == Text::LONG {
+            start = NONE.saturating_sub(start);
+            self.text.extend_from_slice(&u32::try_from(text.len()).unwrap_or(0).to_le_bytes());
+        }
         self.text.extend_from_slice(text.as_bytes());
         self.interned.insert(Cow::Owned(text.to_owned()), start);
         Text { start, len }
     }
 
+    /// A literal for a number and its JSON text.
+    pub fn number(&mut self, number: f64, text: &str) -> Literal {
+        let text = self.text(text);
+        let start = stand(&mut self.runs, Table::Numbers, &mut self.numbers, Number { number, text });
+        Literal { kind: LiteralKind::Number as u8, text: Text { start, len: 0 } }
+    }
+
     /// A literal for a JSON value.
     pub fn literal(&mut self, value: &Value<'_>) -> Literal {
-        let (kind, number) = match value {
-            Value::Null => (LiteralKind::Null, 0.0),
-            Value::Bool(b) => (LiteralKind::Bool, f64::from(u8::from(*b))),
-            Value::Number(n) => (LiteralKind::Number, *n),
-            Value::String(text) => {
-                return Literal { kind: LiteralKind::String as u8, text: self.text(text), number: 0.0 };
-            }
-            Value::List(_) | Value::Map(_) => (LiteralKind::Json, 0.0),
+        let (kind, text) = match value {
+            Value::Null => (LiteralKind::Null, self.text("null")),
+            Value::Bool(false) => (LiteralKind::False, Text::default()),
+            Value::Bool(true) => (LiteralKind::True, Text::default()),
+            Value::Number(n) => return self.number(*n, &value.to_json()),
+            Value::String(text) => (LiteralKind::String, self.text(text)),
+            Value::List(_) | Value::Map(_) => (LiteralKind::Json, self.text(&value.to_json())),
         };
-        Literal { kind: kind as u8, text: self.text(&value.to_json()), number }
+        Literal { kind: kind as u8, text }
     }
 
     /// The finished snapshot.
     pub fn finish(mut self) -> Vec<u8> {
         let index = self.key_index();
+        crate::sort(&mut self.missing, |a, b| a.of.cmp(&b.of));
         let tables = Tables {
             meta: self.meta,
             text: &self.text,
@@ -158,15 +207,15 @@ impl Builder {
             setters: owned(&self.setters),
             decisions: owned(&self.decisions),
             rules: owned(&self.rules),
-            rollouts: owned(&self.rollouts),
+            terms: owned(&self.terms),
             stages: owned(&self.stages),
             splits: owned(&self.splits),
             variants: owned(&self.variants),
+            missing: owned(&self.missing),
             assignments: owned(&self.assignments),
-            values: owned(&self.values),
             conditions: owned(&self.conditions),
-            operands: owned(&self.operands),
-            parts: owned(&self.parts),
+            literals: owned(&self.literals),
+            numbers: owned(&self.numbers),
             segments: owned(&self.segments),
             expressions: owned(&self.expressions),
         };
@@ -183,7 +232,7 @@ impl Builder {
     ///
     /// Keys made to collide under every seed exist (the hash is not a cryptographic one), so the search ends, and the flags that found
     /// no place cannot be asked for by key. Such keys only come from someone who wants that.
-    fn key_index(&mut self) -> Vec<Slot> {
+    fn key_index(&mut self) -> Vec<u32> {
         const SEEDS_PER_SIZE: u32 = 8;
         const SIZES: u32 = 4;
         let mut size = self.flags.len().saturating_mul(2).next_power_of_two();
@@ -202,18 +251,17 @@ impl Builder {
     }
 
     /// The index of `size` slots, and how many flags found a place in it.
-    fn place(&self, size: usize) -> (usize, Vec<Slot>) {
-        let mut slots = vec![Slot { hash: 0, flag: NONE }; size];
-        let mask = size.saturating_sub(1);
+    fn place(&self, size: usize) -> (usize, Vec<u32>) {
+        let mut slots = vec![NONE; size];
+        let mask = slot_mask(size);
         let mut placed: usize = 0;
         for (record, flag) in self.flags.iter().zip(0u32..) {
             let hash = murmur3(self.bytes(record.key), self.meta.index_seed);
-            let home = hash as usize;
             let free = (0..MAX_PROBES)
-                .map(|step| home.wrapping_add(step) & mask)
-                .find(|&at| slots.get(at).is_some_and(|slot| slot.flag == NONE));
+                .map(|step| (hash.wrapping_add(step) & mask) as usize)
+                .find(|&at| slots.get(at).is_some_and(|slot| *slot == NONE));
             if let Some(slot) = free.and_then(|at| slots.get_mut(at)) {
-                *slot = Slot { hash, flag };
+                *slot = hash & !mask | flag;
                 placed = placed.saturating_add(1);
             }
         }
@@ -222,8 +270,27 @@ impl Builder {
 
     pub fn bytes(&self, text: Text) -> &[u8] {
         let start = text.start as usize;
-        self.text.get(start..start.saturating_add(text.len as usize)).unwrap_or_default()
+        let short = self.text.get(start..start.saturating_add(text.len.into()));
+        short.or_else(|| Text::long(text.start, &self.text)).unwrap_or_default()
     }
+}
+
+/// The bits of a hash that tell which of `size` slots is meant.
+#[inline(always)]
+pub(super) const fn slot_mask(size: usize) -> u32 {
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "there are never so many; in a snapshot that says so, flags are not found"
+    )]
+    let size = size as u32;
+    size.wrapping_sub(1)
+}
+
+/// Where `record` stands in `records`.
+fn stand<T: AsULE + Copy>(runs: &mut Names<'static>, table: Table, records: &mut Vec<T>, record: T) -> u32 {
+    let start = index(records);
+    records.push(record);
+    share(runs, table, records, start).start
 }
 
 fn owned<T: AsULE + Copy>(table: &[T]) -> ZeroVec<'static, T> {
@@ -260,11 +327,11 @@ mod tests {
             let snapshot = compile(source.as_bytes(), &CompileOptions::default()).unwrap().snapshot;
             let ruleset = Ruleset::verify(&snapshot).unwrap();
             let tables = &ruleset.tables;
-            [tables.rules.len(), tables.conditions.len(), tables.operands.len(), tables.values.len()]
+            [tables.rules.len(), tables.conditions.len(), tables.literals.len()]
         };
-        // Each group with its two filters, which have one run of operands; the second group is equal to the first.
-        assert_eq!(lengths(1), [1, 3, 2, 1]);
-        assert_eq!(lengths(2), [2, 4, 2, 1]);
-        assert_eq!(lengths(5), [5, 4, 2, 1]);
+        // Each group with its two filters, which have one run of operands, beside it the value; the second group is equal to the first.
+        assert_eq!(lengths(1), [1, 3, 3]);
+        assert_eq!(lengths(2), [2, 4, 3]);
+        assert_eq!(lengths(5), [5, 4, 3]);
     }
 }

@@ -5,7 +5,8 @@
 use std::time::{Duration, Instant};
 
 use super::layout::{
-    Assignment, Condition, Decision, Expression, Flag, Literal, NONE, Range, Rollout, Rule, Split, Stage, Text, Variant,
+    Assignment, Condition, Decision, Expression, Flag, Literal, Missing, NONE, Number, Range, Rule, Split, Stage,
+    Terms, Text, Variant,
 };
 use super::{Builder, LiteralKind, Ruleset};
 use crate::context::attribute_hash;
@@ -43,21 +44,21 @@ fn overlapping(condition: Condition, adapt: impl FnOnce(&mut Builder)) -> Vec<u8
             variants: EVERYTHING,
             id: key,
             key,
-            opt_in: 1,
+            bits: Decision::OPT_IN,
             ..Decision::default()
         });
-        builder.rules.push(Rule { splits: WALK, split_count: 1, rollout: NONE, ..Rule::default() });
-        builder.rollouts.push(Rollout { scheduled: 0, start: 0.0, percentage: 0.0, stages: WALK });
+        builder.rules.push(Rule { splits: WALK, terms: NONE, ..Rule::default() });
+        builder.terms.push(Terms { bits: Terms::ROLLOUT, stages: WALK, ..Terms::default() });
         builder.variants.push(Variant { assignments: WALK, ..Variant::default() });
-        builder.values.push(Literal { kind: LiteralKind::String as u8, text, number: 1.0 });
+        builder.missing.push(Missing { of: Split::ABSENT | i, id: text });
         builder.conditions.push(condition);
-        builder.operands.push(Literal { kind: LiteralKind::String as u8, text, number: 1.0 });
+        builder.literals.push(Literal { kind: LiteralKind::String as u8, text });
         builder.segments.push(i);
     }
     builder.stages = vec![Stage { date: 0.0, percentage: 0.0, discrete: 1 }; WALKED as usize];
-    builder.splits = vec![Split { upto: 0.0, variant: 0, variant_id: text }; WALKED as usize];
+    builder.splits = vec![Split { upto: 0.0, variant: 0 }; WALKED as usize];
     builder.assignments = vec![Assignment { flag: u32::MAX, value: 0 }; WALKED as usize];
-    builder.parts = vec![0.0; WALKED as usize];
+    builder.numbers = vec![Number::default(); WALKED as usize];
     adapt(&mut builder);
     builder.finish()
 }
@@ -74,7 +75,7 @@ const ALWAYS: Condition = Condition {
 };
 
 fn all_text(builder: &Builder) -> Text {
-    builder.values.first().map(|value| value.text).unwrap()
+    builder.literals.first().map(|value| value.text).unwrap()
 }
 
 /// A user of whom no single look-up costs anything.
@@ -172,8 +173,8 @@ fn version_operands_of_all_parts_end() {
     ends(&overlapping(ALWAYS, |builder| {
         let condition = named(Test::ProfileVersion, Comparator::Greater, "appVersion", builder);
         builder.conditions.fill(Condition { detail: 2, ..condition });
-        let all = Text { start: 0, len: WALKED };
-        builder.operands.fill(Literal { kind: LiteralKind::Version as u8, text: all, number: 0.0 });
+        let all = Text { start: 0, len: Text::LONG };
+        builder.literals.fill(Literal { kind: LiteralKind::Version as u8, text: all });
     }));
 }
 
@@ -183,7 +184,7 @@ fn needles_in_hay_of_equal_length_end() {
         let condition = named(Test::TargetingKey, Comparator::Contains, "user_id", builder);
         builder.conditions.fill(condition);
         let text = builder.text(&format!("{}b", "a".repeat(32 << 10)));
-        builder.operands.fill(Literal { kind: LiteralKind::String as u8, text, number: 1.0 });
+        builder.literals.fill(Literal { kind: LiteralKind::String as u8, text });
     }));
 }
 
@@ -213,10 +214,12 @@ fn names_and_reasons_as_long_as_all_text_end() {
 fn faults_with_all_text_end() {
     ends(&overlapping(ALWAYS, |builder| {
         let broken = all_text(builder);
-        builder.decisions.iter_mut().for_each(|decision| decision.broken = broken);
+        for decision in &mut builder.decisions {
+            (decision.bits, decision.note) = (Decision::BROKEN, broken);
+        }
     }));
     ends(&overlapping(ALWAYS, |builder| {
-        builder.splits.iter_mut().for_each(|split| (split.upto, split.variant) = (1.0, u32::MAX));
+        builder.splits.iter_mut().for_each(|split| (split.upto, split.variant) = (1.0, Split::ABSENT));
         builder.rules.iter_mut().for_each(|rule| rule.splits.len = 1);
     }));
 }
@@ -228,14 +231,19 @@ fn decisions_without_rules_end() {
     }));
 }
 
+/// Gives every rule a rollout.
+fn roll_out(builder: &mut Builder) {
+    builder.rules.iter_mut().for_each(|rule| rule.terms = 0);
+}
+
 #[test]
 fn rollouts_and_splits_of_everything_end() {
     ends(&overlapping(ALWAYS, |_| {}));
-    ends(&overlapping(ALWAYS, |builder| builder.rules.iter_mut().for_each(|rule| rule.rollout = 0)));
+    ends(&overlapping(ALWAYS, roll_out));
     // Nothing but the user's key to hash, for each of the rules.
     ends(&overlapping(ALWAYS, |builder| {
-        builder.rules.iter_mut().for_each(|rule| rule.rollout = 0);
-        builder.rollouts.iter_mut().for_each(|rollout| rollout.stages.len = 0);
+        roll_out(builder);
+        builder.terms.iter_mut().for_each(|terms| terms.stages.len = 0);
     }));
 }
 
@@ -328,8 +336,7 @@ fn every_operator_with_operands_without_end() {
                 detail: start as u8,
                 name: Text { start: text.start, len: 1 },
                 name_hash: attribute_hash(b"a"),
-                path: Text::default(),
-                number: 1.0,
+                more: 1.0_f64.to_bits(),
                 operands: Range { start, len: 3 },
             };
             let bytes = targeted(&expression);
@@ -352,9 +359,8 @@ fn a_distribution_of_itself_ends() {
         builder.expressions =
             vec![distribution(Operator::FractionalText, detail::CONSTANT, 1), distribution(Operator::List, 0, 0)];
         for decision in &mut builder.decisions {
-            decision.targeted = 1;
-            decision.targeting = 0;
-            decision.default_variant = NONE;
+            decision.bits = Decision::TARGETED;
+            decision.rules = Range { start: 0, len: NONE };
         }
     });
     targeting_ends(&bytes, &short_user());
@@ -374,14 +380,13 @@ fn plain_conditions_without_end() {
             detail::WITH,
         ];
         for with in kinds {
-            for path in [Text { start: 0, len: u32::MAX }, Text { start: 0, len: 90 }] {
+            for items in [Range { start: 0, len: u32::MAX }, Range { start: 0, len: 90 }] {
                 let expression = |text: Text| Expression {
                     operator: operator as u8,
                     detail: with,
                     name: Text { start: text.start, len: 1 },
                     name_hash: attribute_hash(b"a"),
-                    path,
-                    number: f64::NAN,
+                    more: Expression::with_items(items),
                     operands: Range { start: 0, len: 3 },
                 };
                 targeting_ends(&targeted(&expression), &short_user());
@@ -403,9 +408,8 @@ fn targeted(expression: &dyn Fn(Text) -> Expression) -> Vec<u8> {
             }
         }
         for decision in &mut builder.decisions {
-            decision.targeted = 1;
-            decision.targeting = 0;
-            decision.default_variant = NONE;
+            decision.bits = Decision::TARGETED;
+            decision.rules = Range { start: 0, len: NONE };
         }
     })
 }

@@ -8,11 +8,13 @@
 use serde::{Deserialize, Serialize};
 use zerovec::{ZeroVec, make_ule};
 
+pub use super::text::Text;
+
 /// First bytes of every snapshot. No JSON document begins with them.
 pub const MAGIC: [u8; 6] = *b"\x7fJKSTF";
 
 /// The version of the tables below. A snapshot of another version is refused: compile it again.
-pub const FORMAT: u16 = 3;
+pub const FORMAT: u16 = 4;
 
 /// An index that refers to nothing.
 pub const NONE: u32 = u32::MAX;
@@ -25,9 +27,10 @@ pub struct Tables<'a> {
     pub text: &'a [u8],
     #[serde(borrow)]
     pub flags: ZeroVec<'a, Flag>,
-    /// Open addressing with linear probing over flag keys; a power of two long.
+    /// Open addressing with linear probing over flag keys; a power of two long, at least twice as long as `flags`. A slot has the flag in the
+    /// bits that say which slot it is, and the rest of the key's hash above them; [`NONE`] in an empty one.
     #[serde(borrow)]
-    pub index: ZeroVec<'a, Slot>,
+    pub index: ZeroVec<'a, u32>,
     /// Per flag: the decisions that may set it, the one with the last word first.
     #[serde(borrow)]
     pub setters: ZeroVec<'a, u32>,
@@ -36,24 +39,26 @@ pub struct Tables<'a> {
     #[serde(borrow)]
     pub rules: ZeroVec<'a, Rule>,
     #[serde(borrow)]
-    pub rollouts: ZeroVec<'a, Rollout>,
+    pub terms: ZeroVec<'a, Terms>,
     #[serde(borrow)]
     pub stages: ZeroVec<'a, Stage>,
     #[serde(borrow)]
     pub splits: ZeroVec<'a, Split>,
     #[serde(borrow)]
     pub variants: ZeroVec<'a, Variant>,
+    /// In the order of [`Missing::of`].
+    #[serde(borrow)]
+    pub missing: ZeroVec<'a, Missing>,
     #[serde(borrow)]
     pub assignments: ZeroVec<'a, Assignment>,
     #[serde(borrow)]
-    pub values: ZeroVec<'a, Literal>,
-    #[serde(borrow)]
     pub conditions: ZeroVec<'a, Condition>,
+    /// Values of flags, and what conditions compare with.
     #[serde(borrow)]
-    pub operands: ZeroVec<'a, Literal>,
-    /// Parts of version operands.
+    pub literals: ZeroVec<'a, Literal>,
+    /// Numbers among them, and the parts of versions.
     #[serde(borrow)]
-    pub parts: ZeroVec<'a, f64>,
+    pub numbers: ZeroVec<'a, Number>,
     /// Root conditions of the segments which a condition refers to.
     #[serde(borrow)]
     pub segments: ZeroVec<'a, u32>,
@@ -76,19 +81,10 @@ pub struct Meta {
     pub rollout_is_final: bool,
     pub index_seed: u32,
     /// JSON objects of the source that are passed on as they are.
-    pub project: (u32, u32),
-    pub environment: (u32, u32),
+    pub project: Text,
+    pub environment: Text,
     /// What the source says about the whole ruleset, as a JSON object of scalars.
-    pub metadata: (u32, u32),
-}
-
-/// A piece of [`Tables::text`].
-#[make_ule(TextULE)]
-#[zerovec::skip_derive(Ord)]
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, Default, PartialEq, Eq, Hash)]
-pub struct Text {
-    pub start: u32,
-    pub len: u32,
+    pub metadata: Text,
 }
 
 /// A run of records of another table.
@@ -108,20 +104,10 @@ pub struct Flag {
     pub id: Text,
     /// [`ValueKind`](crate::ValueKind) as declared.
     pub kind: u8,
-    /// Further members of the flag's own JSON object, without braces; empty where there are none.
-    pub extra: Text,
-    /// What the source says about the flag beside its value, as a JSON object of scalars; empty where it says nothing.
-    pub metadata: Text,
+    /// DevCycle: further members of the flag's own JSON object, without braces. flagd: what the source says about the flag beside its value,
+    /// as a JSON object of scalars. Empty where there is nothing.
+    pub about: Text,
     pub setters: Range,
-}
-
-#[make_ule(SlotULE)]
-#[zerovec::skip_derive(Ord)]
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Slot {
-    pub hash: u32,
-    /// [`NONE`] in an empty slot.
-    pub flag: u32,
 }
 
 #[make_ule(DecisionULE)]
@@ -132,21 +118,40 @@ pub struct Decision {
     pub key: Text,
     /// The dialect's word for what kind of decision this is.
     pub kind: Text,
-    /// A JSON object of the source that is passed on; empty where there is none.
-    pub settings: Text,
-    pub opt_in: u8,
-    /// Not empty: the source was unusable, and this says how.
-    pub broken: Text,
+    /// A JSON object of the source that is passed on, empty where there is none; of one that is [`BROKEN`](Self::BROKEN), how.
+    pub note: Text,
+    /// What is true of it, of the bits below.
+    pub bits: u8,
+    /// Of one that is [`TARGETED`](Self::TARGETED): see [`Decision::targeting`] and [`Decision::default_variant`].
     pub rules: Range,
     pub variants: Range,
-    /// 1: decided by the targeting expression below, not by rules.
-    pub targeted: u8,
-    /// 1: switched off.
-    pub disabled: u8,
+}
+
+impl Decision {
+    /// Users may ask to be part of it.
+    pub const OPT_IN: u8 = 1;
+    /// It is decided by a targeting expression, not by rules.
+    pub const TARGETED: u8 = 2;
+    /// It is switched off.
+    pub const DISABLED: u8 = 4;
+    /// The source was unusable.
+    pub const BROKEN: u8 = 8;
+
+    /// Whether all of `bits` are true of it.
+    #[inline(always)]
+    pub const fn is(&self, bits: u8) -> bool {
+        self.bits & bits == bits
+    }
+
     /// Index into `expressions`, or [`NONE`].
-    pub targeting: u32,
+    pub const fn targeting(&self) -> u32 {
+        self.rules.start
+    }
+
     /// The variant for everyone whom targeting does not place: an index into `variants`, or [`NONE`].
-    pub default_variant: u32,
+    pub const fn default_variant(&self) -> u32 {
+        self.rules.len
+    }
 }
 
 #[make_ule(RuleULE)]
@@ -157,29 +162,41 @@ pub struct Rule {
     /// The hash seed of this rule, itself a hash of the id.
     pub seed: u32,
     pub condition: u32,
-    /// Index into `rollouts`, or [`NONE`].
-    pub rollout: u32,
-    /// The source has a rollout member, be it `null`: it shows in the reason.
-    pub mentions_rollout: u8,
+    /// Index into `terms`; [`NONE`] for nearly all.
+    pub terms: u32,
     pub splits: Range,
-    /// How many entries the source's distribution has.
-    pub split_count: u32,
+}
+
+/// What few rules have: a rollout, and an attribute to split users by.
+#[make_ule(TermsULE)]
+#[zerovec::skip_derive(Ord)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Default, PartialEq)]
+pub struct Terms {
+    /// What is true of them, of the bits below.
+    pub bits: u8,
+    /// When the rollout starts, in milliseconds since the epoch; NaN compares false, as an invalid date does in JavaScript.
+    pub start: f64,
+    /// Fraction of users from `start` on; NaN where the source has none.
+    pub percentage: f64,
+    pub stages: Range,
     /// The attribute that users are split by; empty: the targeting key.
     pub bucket_by: Text,
     pub bucket_by_hash: u32,
 }
 
-#[make_ule(RolloutULE)]
-#[zerovec::skip_derive(Ord)]
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq)]
-pub struct Rollout {
-    /// 1: all or none from `start` on; 0: by stages.
-    pub scheduled: u8,
-    /// Milliseconds since the epoch; NaN compares false, as an invalid date does in JavaScript.
-    pub start: f64,
-    /// Fraction of users from `start` on; NaN where the source has none.
-    pub percentage: f64,
-    pub stages: Range,
+impl Terms {
+    /// There is a rollout.
+    pub const ROLLOUT: u8 = 1;
+    /// It is all or none from its start on; else by stages.
+    pub const SCHEDULED: u8 = 2;
+    /// The source has a rollout member, be it `null`: it shows in the reason.
+    pub const MENTIONED: u8 = 4;
+
+    /// Whether all of `bits` are true of them.
+    #[inline(always)]
+    pub const fn are(&self, bits: u8) -> bool {
+        self.bits & bits == bits
+    }
 }
 
 #[make_ule(StageULE)]
@@ -198,9 +215,14 @@ pub struct Stage {
 pub struct Split {
     /// Sum of the fractions up to and with this one, added in the order of the walk.
     pub upto: f64,
-    /// Index into `variants`, or [`NONE`] where the source names one that does not exist.
+    /// Which of the decision's variants, so that decisions have distributions in common; with the bit [`ABSENT`](Self::ABSENT), one that does
+    /// not exist: see [`Missing::of`].
     pub variant: u32,
-    pub variant_id: Text,
+}
+
+impl Split {
+    /// The bit of those that the source names and does not have.
+    pub const ABSENT: u32 = 1 << 31;
 }
 
 #[make_ule(VariantULE)]
@@ -211,9 +233,17 @@ pub struct Variant {
     pub key: Text,
     pub name: Text,
     pub assignments: Range,
-    /// 1: it sets a flag that does not exist, whose id is `missing_flag`.
-    pub incomplete: u8,
-    pub missing_flag: Text,
+}
+
+/// Something that the source refers to and does not have.
+#[make_ule(MissingULE)]
+#[zerovec::skip_derive(Ord)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq)]
+pub struct Missing {
+    /// The place of a variant, which sets a flag that does not exist; or what stands for a variant in [`Split::variant`].
+    pub of: u32,
+    /// The id of what does not exist.
+    pub id: Text,
 }
 
 #[make_ule(AssignmentULE)]
@@ -231,10 +261,18 @@ pub struct Assignment {
 pub struct Literal {
     /// [`LiteralKind`](super::LiteralKind).
     pub kind: u8,
-    /// The string itself; the JSON text of a number, an object, a list or null; a range of `parts` for a version.
+    /// The string itself; the JSON text of an object, a list or null; for a number, `start` is its place in `numbers`; for a version, a range
+    /// of them, its parts.
     pub text: Text,
-    /// The number; 1 for true.
+}
+
+/// A number and its JSON text. Parts of versions have none.
+#[make_ule(NumberULE)]
+#[zerovec::skip_derive(Ord)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, Default, PartialEq)]
+pub struct Number {
     pub number: f64,
+    pub text: Text,
 }
 
 #[make_ule(ConditionULE)]
@@ -252,7 +290,7 @@ pub struct Condition {
     /// The attribute tested.
     pub name: Text,
     pub name_hash: u32,
-    /// Children in `conditions`, values in `operands`, or references in `segments`, as the test has it.
+    /// Children in `conditions`, values in `literals`, or references in `segments`, as the test has it.
     pub operands: Range,
 }
 
@@ -269,15 +307,45 @@ pub struct Expression {
     pub name: Text,
     /// The hash of `name`, where it is an attribute's; else [`Expression::upto`] or [`Expression::start`].
     pub name_hash: u32,
-    /// The rest of a path, behind its first dot.
-    pub path: Text,
-    /// A literal number.
-    pub number: f64,
+    /// A [text](Self::path), a [number](Self::number) or a [range](Self::items), as the operator has it.
+    pub more: u64,
     /// The operands, in `expressions`.
     pub operands: Range,
 }
 
 impl Expression {
+    /// The rest of a path, behind its first dot; the text of a plain condition.
+    pub const fn path(&self) -> Text {
+        let Range { start, len } = self.items();
+        #[allow(clippy::cast_possible_truncation, reason = "a text's length is a byte")]
+        let len = len as u8;
+        Text { start, len }
+    }
+
+    /// A literal number; that of a plain condition.
+    pub const fn number(&self) -> f64 {
+        f64::from_bits(self.more)
+    }
+
+    /// Of a plain condition with a list: its items, in `expressions`.
+    pub const fn items(&self) -> Range {
+        #[allow(clippy::cast_possible_truncation, reason = "the lower half is meant")]
+        let start = self.more as u32;
+        #[allow(clippy::cast_possible_truncation, reason = "the upper half is what is left")]
+        let len = (self.more >> u32::BITS) as u32;
+        Range { start, len }
+    }
+
+    /// As [`path`](Self::path) reads it.
+    pub fn with_path(text: Text) -> u64 {
+        Self::with_items(Range { start: text.start, len: text.len.into() })
+    }
+
+    /// As [`items`](Self::items) reads it.
+    pub fn with_items(items: Range) -> u64 {
+        u64::from(items.start) | u64::from(items.len) << u32::BITS
+    }
+
     /// Of literal text: how it [starts](crate::same::start).
     pub const fn start(&self) -> u32 {
         self.name_hash

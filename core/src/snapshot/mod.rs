@@ -4,6 +4,7 @@ mod build;
 #[cfg(test)]
 mod hostile;
 pub(crate) mod layout;
+mod text;
 pub(crate) mod view;
 
 use std::fmt;
@@ -20,13 +21,16 @@ use layout::{FORMAT, MAGIC, Tables};
 #[repr(u8)]
 pub(crate) enum LiteralKind {
     Null = 0,
-    Bool = 1,
-    Number = 2,
-    String = 3,
+    False = 1,
+    True = 2,
+    Number = 3,
+    String = 4,
+    /// A string compared with that stands for what is not true: an empty one, 0, false.
+    Untrue = 5,
     /// An object or a list.
-    Json = 4,
+    Json = 6,
     /// Version parts.
-    Version = 5,
+    Version = 7,
 }
 
 /// The language a ruleset was written in.

@@ -5,13 +5,14 @@ use std::fmt;
 use zerovec::ZeroVec;
 use zerovec::ule::AsULE;
 
-use super::layout::{self, NONE, Range, Text};
+use super::build::slot_mask;
+use super::layout::{self, NONE, Number, Range, Terms};
 use super::{Dialect, LiteralKind, Ruleset};
 use crate::hash::murmur3;
 use crate::same::same;
 
 /// A key's slot is never further from its place than this: bounds a look-up in a hostile snapshot.
-pub(crate) const MAX_PROBES: usize = 32;
+pub(crate) const MAX_PROBES: u32 = 32;
 
 /// A flag of one ruleset, found once by its key, cheap to keep and copy. Means nothing to another ruleset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -98,8 +99,7 @@ impl<'a> Ruleset<'a> {
     /// What the source says about the whole ruleset: a JSON object of strings, numbers and booleans, `{}` where it says nothing.
     #[must_use]
     pub fn metadata_json(&self) -> &str {
-        let (start, len) = self.tables.meta.metadata;
-        object_or_empty(self.text(Text { start, len }))
+        object_or_empty(self.text(self.tables.meta.metadata))
     }
 
     /// Orders this ruleset among its predecessors; 0 where the source did not say.
@@ -117,15 +117,13 @@ impl<'a> Ruleset<'a> {
     /// The source's project object, as JSON.
     #[must_use]
     pub fn project_json(&self) -> &str {
-        let (start, len) = self.tables.meta.project;
-        self.text(Text { start, len })
+        self.text(self.tables.meta.project)
     }
 
     /// The source's environment object, as JSON.
     #[must_use]
     pub fn environment_json(&self) -> &str {
-        let (start, len) = self.tables.meta.environment;
-        self.text(Text { start, len })
+        self.text(self.tables.meta.environment)
     }
 
     /// How many flags there are.
@@ -144,16 +142,17 @@ impl<'a> Ruleset<'a> {
     #[must_use]
     pub fn find(&self, key: &str) -> Option<FlagIndex> {
         let hash = murmur3(key.as_bytes(), self.tables.meta.index_seed);
-        let mask = self.tables.index.len().checked_sub(1)?;
+        let mask = slot_mask(self.tables.index.len());
         for step in 0..MAX_PROBES {
-            let slot = self.tables.index.get((hash as usize).wrapping_add(step) & mask)?;
-            if slot.flag == NONE {
+            let slot = row(&self.tables.index, hash.wrapping_add(step) & mask)?;
+            if slot == NONE {
                 return None;
             }
-            if slot.hash == hash
-                && self.tables.flags.get(slot.flag as usize).is_some_and(|f| same(self.bytes(f.key), key.as_bytes()))
+            let flag = slot & mask;
+            if (slot ^ hash) & !mask == 0
+                && row(&self.tables.flags, flag).is_some_and(|f| same(self.bytes(f.key), key.as_bytes()))
             {
-                return Some(FlagIndex(slot.flag));
+                return Some(FlagIndex(flag));
             }
         }
         None
@@ -168,12 +167,17 @@ impl<'a> Ruleset<'a> {
     #[must_use]
     pub fn flag(&self, flag: FlagIndex) -> Option<FlagView<'_>> {
         let record = self.tables.flags.get(flag.0 as usize)?;
+        let about = self.text(record.about);
+        let (extra, metadata) = match self.dialect() {
+            Dialect::DevCycle => (about, ""),
+            Dialect::Flagd => ("", about),
+        };
         Some(FlagView {
             key: self.text(record.key),
             id: self.text(record.id),
             kind: ValueKind::from_u8(record.kind),
-            extra: self.text(record.extra),
-            metadata: object_or_empty(self.text(record.metadata)),
+            extra,
+            metadata: object_or_empty(metadata),
         })
     }
 
@@ -193,12 +197,14 @@ impl<'a> Ruleset<'a> {
     #[must_use]
     pub fn decision(&self, index: u32) -> Option<DecisionView<'_>> {
         let record = self.tables.decisions.get(index as usize)?;
+        let note = self.text(record.note);
+        let (settings, broken) = if record.is(layout::Decision::BROKEN) { ("", note) } else { (note, "") };
         Some(DecisionView {
             id: self.text(record.id),
             key: self.text(record.key),
             kind: self.text(record.kind),
-            settings: self.text(record.settings),
-            broken: self.text(record.broken),
+            settings,
+            broken,
         })
     }
 
@@ -214,8 +220,8 @@ impl<'a> Ruleset<'a> {
         let record = self.tables.rules.get(index as usize)?;
         Some(RuleView {
             id: self.text(record.id),
-            splits: record.split_count,
-            mentions_rollout: record.mentions_rollout != 0,
+            splits: record.splits.len,
+            mentions_rollout: row(&self.tables.terms, record.terms).is_some_and(|terms| terms.are(Terms::MENTIONED)),
         })
     }
 
@@ -236,39 +242,35 @@ impl<'a> Ruleset<'a> {
     pub fn assignments(&self, variant: u32) -> impl Iterator<Item = (FlagIndex, FlagValue<'_>)> {
         let range = self.tables.variants.get(variant as usize).map(|v| v.assignments).unwrap_or_default();
         records(&self.tables.assignments, range)
-            .filter_map(|a| Some((FlagIndex(a.flag), self.value(self.tables.values.get(a.value as usize)?)?)))
+            .filter_map(|a| Some((FlagIndex(a.flag), self.value(self.tables.literals.get(a.value as usize)?)?)))
     }
 
     #[inline]
     pub(crate) fn value(&self, literal: layout::Literal) -> Option<FlagValue<'_>> {
-        const BOOL: u8 = LiteralKind::Bool as u8;
+        const FALSE: u8 = LiteralKind::False as u8;
+        const TRUE: u8 = LiteralKind::True as u8;
         const NUMBER: u8 = LiteralKind::Number as u8;
         const STRING: u8 = LiteralKind::String as u8;
+        const UNTRUE: u8 = LiteralKind::Untrue as u8;
         const NULL: u8 = LiteralKind::Null as u8;
         const JSON: u8 = LiteralKind::Json as u8;
         Some(match literal.kind {
-            BOOL => FlagValue::Boolean(literal.number != 0.0),
-            NUMBER => FlagValue::Number { number: literal.number, text: self.checked_text(literal.text)? },
-            STRING => FlagValue::String(self.checked_text(literal.text)?),
+            FALSE => FlagValue::Boolean(false),
+            TRUE => FlagValue::Boolean(true),
+            NUMBER => {
+                let Number { number, text } = self.number(literal)?;
+                FlagValue::Number { number, text: self.checked_text(text)? }
+            }
+            STRING | UNTRUE => FlagValue::String(self.checked_text(literal.text)?),
             NULL | JSON => FlagValue::Structure(self.checked_text(literal.text)?),
             _ => return None,
         })
     }
 
+    /// The number that a literal is.
     #[inline(always)]
-    pub(crate) fn bytes(&self, text: Text) -> &'a [u8] {
-        let start = text.start as usize;
-        self.tables.text.get(start..start.saturating_add(text.len as usize)).unwrap_or_default()
-    }
-
-    /// The text, or nothing where it is damaged.
-    pub(crate) fn text(&self, text: Text) -> &'a str {
-        std::str::from_utf8(self.bytes(text)).unwrap_or_default()
-    }
-
-    fn checked_text(&self, text: Text) -> Option<&'a str> {
-        let bytes = self.bytes(text);
-        if bytes.len() == text.len as usize { std::str::from_utf8(bytes).ok() } else { None }
+    pub(crate) fn number(&self, literal: layout::Literal) -> Option<Number> {
+        if literal.kind == LiteralKind::Number as u8 { row(&self.tables.numbers, literal.text.start) } else { None }
     }
 }
 

@@ -97,7 +97,7 @@ impl<'r, 'c> Logic<'r, 'c, '_> {
             depth = depth.saturating_add(1);
             match e.operator {
                 TEXT => {
-                    self.spend_on_names(&e)?;
+                    self.spend_on_name(e.name)?;
                     return Ok(Got::Text(self.ruleset.bytes(e.name)));
                 }
                 IF => match self.branch(e.operands, scope, depth)? {
@@ -148,9 +148,9 @@ impl<'r, 'c> Logic<'r, 'c, '_> {
             O::Null => Ok(Got::Null),
             O::False => Ok(Got::Bool(false)),
             O::True => Ok(Got::Bool(true)),
-            O::Number => Ok(Got::Number(e.number)),
+            O::Number => Ok(Got::Number(e.number())),
             O::Text => {
-                self.spend_on_names(&e)?;
+                self.spend_on_name(e.name)?;
                 Ok(Got::Text(self.ruleset.bytes(e.name)))
             }
             O::If => match self.branch(e.operands, scope, depth)? {

@@ -1,8 +1,8 @@
 //! Paying for what an evaluation does.
 
-use super::Logic;
+use super::{Logic, Operator};
 use crate::evaluate::{BYTES_PER_STEP, FaultKind, text_steps};
-use crate::snapshot::layout::Expression;
+use crate::snapshot::layout::{Expression, Text};
 
 impl Logic<'_, '_, '_> {
     /// Takes `steps` from the budget.
@@ -22,12 +22,20 @@ impl Logic<'_, '_, '_> {
         }
     }
 
-    /// Pays for reading the name and the path of an expression.
-    #[inline]
+    /// Pays for reading a name of the ruleset; a short one comes free with the step that looks at it.
+    #[inline(always)]
+    pub(super) fn spend_on_name(&mut self, name: Text) -> Result<(), FaultKind> {
+        if name.len == Text::LONG { self.spend(text_steps(self.ruleset.text_len(name))) } else { Ok(()) }
+    }
+
+    /// As [`spend_on_name`](Self::spend_on_name), for the name and the path of an expression.
+    #[inline(always)]
     pub(super) fn spend_on_names(&mut self, e: &Expression) -> Result<(), FaultKind> {
-        match text_steps(e.name.len.saturating_add(e.path.len)) {
-            0 => Ok(()),
-            steps => self.spend(steps),
+        self.spend_on_name(e.name)?;
+        // Of another operator it is no path.
+        if e.path().len == Text::LONG && e.operator == Operator::Attribute as u8 {
+            self.spend_on_name(e.path())?;
         }
+        Ok(())
     }
 }

@@ -38,7 +38,9 @@ impl<'r> ExpressionView<'r> {
         if !matches!(self.operator(), Operator::Attribute | Operator::Element | Operator::Member) {
             return String::new();
         }
-        let (name, rest) = (self.ruleset.text(self.record.name), self.ruleset.text(self.record.path));
+        let name = self.ruleset.text(self.record.name);
+        // The others have something else there, or nothing.
+        let rest = if self.operator() == Operator::Attribute { self.ruleset.text(self.record.path()) } else { "" };
         if rest.is_empty() { name.to_owned() } else { format!("{name}.{rest}") }
     }
 

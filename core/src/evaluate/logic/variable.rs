@@ -25,11 +25,11 @@ impl<'r, 'c> Logic<'r, 'c, '_> {
     {
         let name = self.ruleset.bytes(e.name);
         let found = match self.context.find_any(e.name_hash, name) {
-            Some(value) if e.path.len > 0 => {
-                at_path(value, self.ruleset.bytes(e.path), &mut self.steps).map_or(Got::Null, Got::borrowed)
+            Some(value) if e.path().len > 0 => {
+                at_path(value, self.ruleset.bytes(e.path()), &mut self.steps).map_or(Got::Null, Got::borrowed)
             }
             Some(value) => Got::borrowed(value),
-            None if e.path.len == 0 && name == TARGETING_KEY.as_bytes() => self.targeting_key(),
+            None if e.path().len == 0 && name == TARGETING_KEY.as_bytes() => self.targeting_key(),
             None => Got::Null,
         };
         self.or_default(found, e, 0, scope, depth)

@@ -8,7 +8,7 @@ use crate::context::attribute_hash;
 use crate::diagnostic::member_path;
 use crate::evaluate::{Comparator, MAX_DEPTH, Test, clean_version, version_parts};
 use crate::names::Names;
-use crate::snapshot::layout::{Condition, Literal, NONE, Range, Text};
+use crate::snapshot::layout::{Condition, Literal, NONE, Range};
 use crate::snapshot::{LiteralKind, ValueKind, index, since};
 use crate::sort;
 use crate::value::{Value, number_text};
@@ -213,7 +213,7 @@ impl<'v> Lowering<'_, 'v> {
             self.strings(comparator, values)
         } else {
             let literals: Vec<Literal> = values.iter().map(|value| self.builder.literal(value)).collect();
-            self.operands(literals)
+            self.builder.share_literals(literals)
         };
         Condition { detail: kind as u8, operands, ..record }
     }
@@ -248,7 +248,7 @@ impl<'v> Lowering<'_, 'v> {
         }
     }
 
-    /// The operands of the string rules: what can match, in the form in which it is compared, with its truth in `number`.
+    /// The operands of the string rules: what can match, in the form in which it is compared.
     fn strings(&mut self, comparator: Comparator, values: &[&Value<'v>]) -> Range {
         let coerces = matches!(comparator, Comparator::Contains | Comparator::NotContains);
         let mut texts: Vec<(Cow<'_, str>, bool)> = values
@@ -270,12 +270,11 @@ impl<'v> Lowering<'_, 'v> {
         let literals = texts
             .into_iter()
             .map(|(text, truthy)| Literal {
-                kind: LiteralKind::String as u8,
+                kind: if truthy { LiteralKind::String } else { LiteralKind::Untrue } as u8,
                 text: self.builder.text(&text),
-                number: f64::from(u8::from(truthy)),
             })
             .collect();
-        self.operands(literals)
+        self.builder.share_literals(literals)
     }
 
     /// The operands of the version rules; those that could never compare are left out.
@@ -288,20 +287,10 @@ impl<'v> Lowering<'_, 'v> {
                 version_parts(&clean_version(value))
             };
             if let Some(parts) = parts {
-                let start = index(&self.builder.parts);
-                self.builder.parts.extend(parts);
-                let range = since(&self.builder.parts, start);
-                let text = Text { start: range.start, len: range.len };
-                literals.push(Literal { kind: LiteralKind::Version as u8, text, number: 0.0 });
+                literals.push(self.builder.version(parts));
             }
         }
-        self.operands(literals)
-    }
-
-    fn operands(&mut self, literals: Vec<Literal>) -> Range {
-        let start = index(&self.builder.operands);
-        self.builder.operands.extend(literals);
-        self.builder.share_operands(start)
+        self.builder.share_literals(literals)
     }
 
     /// Audiences that refer to themselves recurse in the reference until its stack ends; here the depth limit ends it.

@@ -5,7 +5,7 @@ use super::conditions::Place;
 use super::wire::{self, Feature, Share, Target, Variation, member};
 use crate::context::attribute_hash;
 use crate::hash::murmur3;
-use crate::snapshot::layout::{Assignment, Decision, NONE, Rollout, Rule, Split, Stage, Text, Variant};
+use crate::snapshot::layout::{Assignment, Decision, Rule, Split, Stage, Terms, Text, Variant};
 use crate::snapshot::{ValueKind, index, since};
 use crate::sort;
 use crate::source::{Misread, from_value};
@@ -55,7 +55,8 @@ impl<'v> Lowering<'_, 'v> {
         let id = self.builder.text(text("_id").unwrap_or_default());
         let key = self.builder.text(text("key").unwrap_or(&format!("features[{place}]")));
         let broken = self.builder.text(&format!("{}: {}", defect, misread.message));
-        self.builder.decisions.push(Decision { id, key, broken, ..Decision::default() });
+        let record = Decision { id, key, note: broken, bits: Decision::BROKEN, ..Decision::default() };
+        self.builder.decisions.push(record);
         let items = |value: Option<&Value<'v>>| match value {
             Some(Value::List(items)) => items.clone(),
             _ => Vec::new(),
@@ -75,8 +76,8 @@ impl<'v> Lowering<'_, 'v> {
             id: self.builder.text(feature.id),
             key: self.builder.text(feature.key),
             kind: self.builder.text(feature.kind),
-            settings: settings.map_or(Text::default(), |s| self.builder.text(&s.to_json())),
-            opt_in: u8::from(opt_in),
+            note: settings.map_or(Text::default(), |s| self.builder.text(&s.to_json())),
+            bits: if opt_in { Decision::OPT_IN } else { 0 },
             ..Decision::default()
         };
         let mut sets = Vec::new();
@@ -87,7 +88,7 @@ impl<'v> Lowering<'_, 'v> {
         let variants = since(&self.builder.variants, first_variant);
         let first_rule = index(&self.builder.rules);
         for (i, target) in feature.configuration.targets.iter().enumerate() {
-            self.target(target, feature, variants.start, &format!("{path}.configuration.targets[{i}]"));
+            self.target(target, feature, &format!("{path}.configuration.targets[{i}]"));
         }
         let rules = since(&self.builder.rules, first_rule);
         self.builder.decisions.push(Decision { rules, variants, ..record });
@@ -122,9 +123,10 @@ impl<'v> Lowering<'_, 'v> {
             key: self.builder.text(variation.key),
             name: self.builder.text(variation.name),
             assignments: since(&self.builder.assignments, start),
-            incomplete: u8::from(missing.is_some()),
-            missing_flag: missing.map_or(Text::default(), |id| self.builder.text(id)),
         };
+        if let Some(id) = missing {
+            self.builder.incomplete(id);
+        }
         self.builder.variants.push(variant);
     }
 
@@ -147,14 +149,14 @@ impl<'v> Lowering<'_, 'v> {
         }
     }
 
-    fn target(&mut self, target: &Target<'v>, feature: &Feature<'v>, first_variant: u32, path: &str) {
+    fn target(&mut self, target: &Target<'v>, feature: &Feature<'v>, path: &str) {
         let condition = index(&self.builder.conditions);
         self.builder.conditions.push(crate::snapshot::layout::Condition::default());
         self.condition(condition, target.audience.filters, Place::Root, &format!("{path}._audience.filters"), 0);
         let alone = since(&self.builder.conditions, condition).len == 1;
         let condition = if alone { self.builder.share_conditions(condition).start } else { condition };
         let start = index(&self.builder.splits);
-        self.distribution(&target.distribution, feature, first_variant, &format!("{path}.distribution"));
+        self.distribution(&target.distribution, feature, &format!("{path}.distribution"));
         let bucket_by = match target.bucketing_key {
             Value::String(key) if !key.is_empty() && key != "user_id" => &**key,
             Value::String(_) | Value::Null => "",
@@ -168,32 +170,33 @@ impl<'v> Lowering<'_, 'v> {
                 ""
             }
         };
-        let rollout = match target.rollout {
+        let mut terms = match target.rollout {
             Some(rollout) if rollout.is_truthy() => self.rollout(rollout, &format!("{path}.rollout")),
-            _ => NONE,
+            Some(_) => Terms { bits: Terms::MENTIONED, ..Terms::default() },
+            None => Terms::default(),
         };
+        if !bucket_by.is_empty() {
+            terms.bucket_by = self.builder.text(bucket_by);
+            terms.bucket_by_hash = attribute_hash(bucket_by.as_bytes());
+        }
         let rule = Rule {
             id: self.builder.text(target.id),
             seed: murmur3(target.id.as_bytes(), BASE_SEED),
             condition,
-            rollout,
-            mentions_rollout: u8::from(target.rollout.is_some()),
+            terms: self.builder.terms(terms),
             splits: self.builder.share_splits(start),
-            split_count: u32::try_from(target.distribution.len()).unwrap_or(NONE),
-            bucket_by: self.builder.text(bucket_by),
-            bucket_by_hash: attribute_hash(bucket_by.as_bytes()),
         };
         self.builder.rules.push(rule);
     }
 
     /// In descending order of the variation's id, by UTF-16 code units, equal ids as written; sums as doubles in that order (facts 2.3).
-    fn distribution(&mut self, shares: &[Share<'v>], feature: &Feature<'v>, first_variant: u32, path: &str) {
+    fn distribution(&mut self, shares: &[Share<'v>], feature: &Feature<'v>, path: &str) {
         let mut ordered: Vec<&Share<'_>> = shares.iter().collect();
         sort(&mut ordered, |a, b| b.variation.encode_utf16().cmp(a.variation.encode_utf16()));
         let mut upto = 0.0;
         for share in ordered {
             upto += share.percentage;
-            let found = feature.variations.iter().zip(first_variant..).find(|(v, _)| v.id == share.variation);
+            let found = feature.variations.iter().zip(0..).find(|(v, _)| v.id == share.variation);
             if found.is_none() {
                 let message = format!(
                     "there is no variation with the _id `{}`; users who fall there have no feature",
@@ -201,8 +204,8 @@ impl<'v> Lowering<'_, 'v> {
                 );
                 self.diagnostics.error(path, message, "give its share to a variation of this feature");
             }
-            let variant_id = self.builder.text(share.variation);
-            self.builder.splits.push(Split { upto, variant: found.map_or(NONE, |(_, at)| at), variant_id });
+            let variant = found.map_or_else(|| self.builder.absent(share.variation), |(_, at)| at);
+            self.builder.splits.push(Split { upto, variant });
         }
         if upto < 1.0 - ROUNDING {
             let total = Value::Number(upto).to_json();
@@ -211,7 +214,7 @@ impl<'v> Lowering<'_, 'v> {
         }
     }
 
-    fn rollout(&mut self, rollout: &Value<'_>, path: &str) -> u32 {
+    fn rollout(&mut self, rollout: &Value<'_>, path: &str) -> Terms {
         let scheduled = member(rollout, "type").and_then(Value::as_str) == Some("schedule");
         let percentage = number(member(rollout, "startPercentage"));
         if !scheduled && percentage.is_nan() {
@@ -236,7 +239,9 @@ impl<'v> Lowering<'_, 'v> {
             }
         }
         let stages = since(&self.builder.stages, first);
-        self.builder.rollout(Rollout { scheduled: u8::from(scheduled), start, percentage, stages })
+        let scheduled = if scheduled { Terms::SCHEDULED } else { 0 };
+        let bits = Terms::MENTIONED | Terms::ROLLOUT | scheduled;
+        Terms { bits, start, percentage, stages, ..Terms::default() }
     }
 
     /// A date in milliseconds; NaN, with a diagnostic, where it is none, so that it compares false as in JavaScript.

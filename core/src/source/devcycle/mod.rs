@@ -18,7 +18,7 @@ use std::borrow::Cow;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Severity, member_path};
 use crate::names::Names;
-use crate::snapshot::layout::{Condition, Flag, NONE, Range, Text};
+use crate::snapshot::layout::{Condition, Flag, NONE, Range};
 use crate::snapshot::{Builder, Dialect, ValueKind};
 use crate::source::{Misread, document, from_value};
 use crate::value::Value;
@@ -60,8 +60,8 @@ fn lower_project(config: &wire::Config<'_>, builder: &mut Builder) {
     };
     let project = builder.text(&picked(config.project, &["_id", "key", "a0_organization", "settings"]));
     let environment = builder.text(&picked(config.environment, &["_id", "key"]));
-    builder.meta.project = (project.start, project.len);
-    builder.meta.environment = (environment.start, environment.len);
+    builder.meta.project = project;
+    builder.meta.environment = environment;
 }
 
 /// A configuration on its way into a snapshot.
@@ -117,8 +117,7 @@ impl<'v> Lowering<'_, 'v> {
                 key: self.builder.text(variable.key),
                 id: self.builder.text(variable.id),
                 kind: kind as u8,
-                extra: self.builder.text(&extra),
-                metadata: Text::default(),
+                about: self.builder.text(&extra),
                 setters: Range::default(),
             };
             let index = crate::snapshot::index(&self.builder.flags);

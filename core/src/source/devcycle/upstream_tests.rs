@@ -122,7 +122,8 @@ fn decide_target_variation(case: &Case<'_>) -> Result<(), String> {
     let ruleset = Ruleset::open(&bytes).unwrap();
     let rule = ruleset.tables.rules.get(0).unwrap();
     let expect = get(case, "expect");
-    let variant = ruleset.split(rule.splits, number(get(case, "boundedHash")));
+    let variant =
+        ruleset.split(rule.splits, ruleset.tables.decisions.get(0).unwrap().variants, number(get(case, "boundedHash")));
     let Ok(variant) = variant else {
         let message = fault_message(&variant.unwrap_err());
         let wanted = wire::member(expect, "error").or(case.iter().find(|(n, _)| n == "error").map(|(_, v)| v));
@@ -131,7 +132,7 @@ fn decide_target_variation(case: &Case<'_>) -> Result<(), String> {
     let mut details = Details::default();
     details.set_text(get(case, "reasonDetails").as_str().unwrap_or_default());
     let choice = Choice { decision: 0, rule: Some(0), variant, reason: Reason::Split };
-    let split = rule.split_count != 1 || rule.mentions_rollout != 0;
+    let split = rule.splits.len != 1 || ruleset.rule(0).unwrap().mentions_rollout;
     let got = format!(
         r#"{{"variation":"{}","eval":{{"reason":"{}","details":"{}","target_id":"{}"}}}}"#,
         ruleset.variant(variant).unwrap().id,
@@ -154,7 +155,7 @@ fn does_user_pass_rollout(case: &Case<'_>) -> Result<(), String> {
     );
     let bytes = snapshot("f", &target, "{}", false, &[]);
     let ruleset = Ruleset::open(&bytes).unwrap();
-    let record = ruleset.tables.rollouts.get(0).unwrap();
+    let record = ruleset.tables.terms.get(0).unwrap();
     match ruleset.fraction(&record, now(case)) {
         Ok(fraction) => expect_bool(case, fraction != 0.0 && hash <= fraction),
         Err(fault) => {

@@ -24,6 +24,9 @@ impl Defect {
     }
 }
 
+/// Of a decision: neither targeting nor a default variant.
+const NOWHERE: Range = Range { start: NONE, len: NONE };
+
 /// Lowers a flag. Where it is unusable it is stored as broken: it answers ERROR, and all others work.
 pub(super) fn lower(
     key: &str,
@@ -40,15 +43,14 @@ pub(super) fn lower(
     let flag = index(&builder.flags);
     let name = builder.text(key);
     let mut decision =
-        Decision { id: name, key: name, targeted: 1, targeting: NONE, default_variant: NONE, ..Decision::default() };
-    let kept = builder.expressions.len();
+        Decision { id: name, key: name, bits: Decision::TARGETED, rules: NOWHERE, ..Decision::default() };
     let mut kind = ValueKind::Structure;
     let lowered = fill(&mut decision, &mut kind, flag, &members, path, shared, builder, diagnostics);
     if let Err(Defect { path, message, remedy }) = lowered {
-        builder.expressions.truncate(kept);
         // A flag that is switched off says so, whatever else is wrong with it.
-        if decision.disabled == 0 {
-            decision.broken = builder.text(&format!("{message} (at {path})"));
+        if !decision.is(Decision::DISABLED) {
+            decision.bits |= Decision::BROKEN;
+            decision.note = builder.text(&format!("{message} (at {path})"));
         }
         diagnostics.error(&path, message, remedy);
     }
@@ -60,9 +62,8 @@ pub(super) fn lower(
         // Flags have no other id here.
         id: name,
         kind: kind as u8,
-        metadata: builder.text(&metadata::to_json(&shared.metadata, &own)),
+        about: builder.text(&metadata::to_json(&shared.metadata, &own)),
         setters: Range { start, len: 1 },
-        ..Flag::default()
     };
     builder.flags.push(flag);
 }
@@ -78,9 +79,11 @@ fn fill(
     builder: &mut Builder,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Defect> {
-    decision.disabled = u8::from(state(members, path)?);
+    if state(members, path)? {
+        decision.bits |= Decision::DISABLED;
+    }
     let names = variants(decision, kind, flag, members, path, builder, diagnostics)?;
-    decision.default_variant = default_variant(members, &names, decision, path)?;
+    decision.rules.len = default_variant(members, &names, decision, path)?;
     let Some(targeting) = members.get("targeting") else { return Ok(()) };
     let path = format!("{path}.targeting");
     let rule = match document(targeting.as_bytes()) {
@@ -89,7 +92,7 @@ fn fill(
         Ok(rule) => rule,
         Err(error) => return Defect::new(path, format!("the rule cannot be read: {error}"), "write JSONLogic"),
     };
-    decision.targeting = logic::lower(&rule, &path, &names, shared, builder, diagnostics)?;
+    decision.rules.start = logic::lower(&rule, &path, &names, shared, builder, diagnostics)?;
     Ok(())
 }
 
@@ -144,7 +147,7 @@ fn variants<'d>(
         let assignments = index(&builder.assignments);
         builder.assignments.push(Assignment { flag, value });
         let assignments = since(&builder.assignments, assignments);
-        builder.variants.push(Variant { id: text, key: text, name: text, assignments, ..Variant::default() });
+        builder.variants.push(Variant { id: text, key: text, name: text, assignments });
         names.push(name);
     }
     decision.variants = since(&builder.variants, start);
@@ -154,15 +157,10 @@ fn variants<'d>(
 /// A variant's value, with numbers as they are written: OFREP's strict clients tell `10` from `10.0`.
 fn literal(raw: &str, builder: &mut Builder) -> (Literal, ValueKind) {
     match document(raw.as_bytes()) {
-        Ok(Value::Number(number)) => {
-            (Literal { kind: LiteralKind::Number as u8, text: builder.text(raw), number }, ValueKind::Number)
-        }
+        Ok(Value::Number(number)) => (builder.number(number, raw), ValueKind::Number),
         Ok(value @ Value::Bool(_)) => (builder.literal(&value), ValueKind::Boolean),
         Ok(value @ Value::String(_)) => (builder.literal(&value), ValueKind::String),
-        _ => (
-            Literal { kind: LiteralKind::Json as u8, text: builder.text(&minified(raw)), number: 0.0 },
-            ValueKind::Structure,
-        ),
+        _ => (Literal { kind: LiteralKind::Json as u8, text: builder.text(&minified(raw)) }, ValueKind::Structure),
     }
 }
 

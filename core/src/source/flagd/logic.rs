@@ -8,8 +8,8 @@ use crate::context::attribute_hash;
 use crate::diagnostic::{Diagnostics, member_path};
 use crate::evaluate::{MAX_DEPTH, Operator, detail, usable_total, weight};
 use crate::same::start;
-use crate::snapshot::layout::{Expression, Range, Text};
-use crate::snapshot::{Builder, index};
+use crate::snapshot::Builder;
+use crate::snapshot::layout::{Expression, Range};
 use crate::value::{Value, number_text};
 
 /// A rule may have this many expressions, shared evaluators copied into it included: far beyond any that was written by hand, and far
@@ -27,13 +27,11 @@ pub(super) fn lower(
     builder: &mut Builder,
     diagnostics: &mut Diagnostics,
 ) -> Result<u32, Defect> {
-    let limit = builder.expressions.len().saturating_add(MAX_EXPRESSIONS);
-    let root = index(&builder.expressions);
-    builder.expressions.push(Expression::default());
-    let mut lowering = Lowering { builder, shared, limit, open: Vec::new(), results: Vec::new() };
+    let mut lowering =
+        Lowering { builder, shared, left: MAX_EXPRESSIONS.saturating_sub(1), open: Vec::new(), results: Vec::new() };
     let expression = lowering.expression(rule, At { path, element: false, result: true, depth: 0 })?;
     let results = std::mem::take(&mut lowering.results);
-    lowering.put(root, expression);
+    let root = builder.share_expressions(vec![expression]).start;
     for (path, name) in results {
         if !variants.iter().any(|known| **known == *name) {
             let message = format!("gives `{name}`, which is no variant: whoever comes here gets an error");
@@ -46,8 +44,8 @@ pub(super) fn lower(
 struct Lowering<'b, 's, 'd> {
     builder: &'b mut Builder,
     shared: &'s Shared<'d>,
-    /// How far the table may grow.
-    limit: usize,
+    /// How many parts the rule may have beside its root and those that it has.
+    left: usize,
     /// The shared evaluators that are being copied in, outermost first.
     open: Vec<&'s str>,
     /// Texts that may become the result of the rule, and where they stand.
@@ -66,12 +64,6 @@ struct At<'p> {
 }
 
 impl<'s> Lowering<'_, 's, '_> {
-    fn put(&mut self, at: u32, expression: Expression) {
-        if let Some(slot) = self.builder.expressions.get_mut(at as usize) {
-            *slot = expression;
-        }
-    }
-
     fn expression(&mut self, value: &Value<'_>, at: At<'_>) -> Result<Expression, Defect> {
         if at.depth > MAX_DEPTH {
             return Defect::new(at.path, format!("nests more than {MAX_DEPTH} deep"), TOO_LARGE);
@@ -81,7 +73,7 @@ impl<'s> Lowering<'_, 's, '_> {
             Value::Null => literal(Operator::Null),
             Value::Bool(false) => literal(Operator::False),
             Value::Bool(true) => literal(Operator::True),
-            Value::Number(n) => Expression { number: *n, ..literal(Operator::Number) },
+            Value::Number(n) => Expression { more: n.to_bits(), ..literal(Operator::Number) },
             Value::String(text) => {
                 if at.result {
                     self.results.push((at.path.to_owned(), text.clone().into_owned()));
@@ -110,39 +102,48 @@ impl<'s> Lowering<'_, 's, '_> {
         at: At<'_>,
         element: impl Fn(usize) -> bool,
     ) -> Result<Range, Defect> {
-        let start = self.reserve(values.len(), at)?;
+        let run = self.each(values, at, element)?;
+        Ok(self.builder.share_expressions(run))
+    }
+
+    /// Lowers `values`, without storing them.
+    fn each<'v, 'd: 'v>(
+        &mut self,
+        values: impl ExactSizeIterator<Item = &'v Value<'d>>,
+        at: At<'_>,
+        element: impl Fn(usize) -> bool,
+    ) -> Result<Vec<Expression>, Defect> {
         let len = values.len();
-        for ((i, value), slot) in values.enumerate().zip(start..) {
+        let mut run = self.reserve(len, at)?;
+        for (i, value) in values.enumerate() {
             let path = format!("{}[{i}]", at.path);
             // Of an `if`, every second operand and the last one.
             let result = at.result && (i % 2 == 1 || i.saturating_add(1) == len);
             let place = At { path: &path, element: element(i), result, depth: at.depth.saturating_add(1) };
-            let expression = self.expression(value, place)?;
-            self.put(slot, expression);
+            run.push(self.expression(value, place)?);
         }
-        Ok(Range { start, len: u32::try_from(len).unwrap_or(0) })
+        Ok(run)
     }
 
-    fn reserve(&mut self, count: usize, at: At<'_>) -> Result<u32, Defect> {
-        let start = index(&self.builder.expressions);
-        let needed = self.builder.expressions.len().saturating_add(count);
-        if needed > self.limit {
-            return Defect::new(at.path, format!("the rule has more than {MAX_EXPRESSIONS} parts"), TOO_LARGE);
+    /// Room for `count` parts of the rule.
+    fn reserve(&mut self, count: usize, at: At<'_>) -> Result<Vec<Expression>, Defect> {
+        match self.left.checked_sub(count) {
+            Some(left) => self.left = left,
+            None => return Defect::new(at.path, format!("the rule has more than {MAX_EXPRESSIONS} parts"), TOO_LARGE),
         }
-        self.builder.expressions.resize(needed, Expression::default());
-        Ok(start)
+        Ok(Vec::with_capacity(count))
     }
 
     /// Anything but one member is data, not an operation.
     fn object(&mut self, members: &[(Cow<'_, str>, Value<'_>)], at: At<'_>) -> Result<Expression, Defect> {
-        let start = self.reserve(members.len(), at)?;
+        let mut run = self.reserve(members.len(), at)?;
         let below = At { result: false, depth: at.depth.saturating_add(1), ..at };
-        for ((name, value), slot) in members.iter().zip(start..) {
+        for (name, value) in members {
             let operands = self.all(std::iter::once(value), below, |_| at.element)?;
             let name = self.builder.text(name);
-            self.put(slot, Expression { operator: Operator::Member as u8, name, operands, ..Expression::default() });
+            run.push(Expression { operator: Operator::Member as u8, name, operands, ..Expression::default() });
         }
-        let operands = Range { start, len: u32::try_from(members.len()).unwrap_or(0) };
+        let operands = self.builder.share_expressions(run);
         Ok(Expression { operator: Operator::Object as u8, operands, ..Expression::default() })
     }
 
@@ -225,7 +226,7 @@ impl<'s> Lowering<'_, 's, '_> {
         if kind(subject) != O::Attribute || subject.operands.len != 0 {
             return None;
         }
-        let on_path = if subject.path.len == 0 { 0 } else { detail::WITH_PATH };
+        let on_path = if subject.path().len == 0 { 0 } else { detail::WITH_PATH };
         let with = |detail| Expression {
             detail: detail | on_path,
             name: subject.name,
@@ -247,15 +248,14 @@ impl<'s> Lowering<'_, 's, '_> {
         );
         Some(match kind(literal) {
             O::Text if version.is_some_and(|version| kind(version) == O::Text) => {
-                Expression { path: version?.name, ..with(detail::WITH_VERSION) }
+                Expression { more: Expression::with_path(version?.name), ..with(detail::WITH_VERSION) }
             }
-            O::Text if compares => Expression { path: literal.name, ..with(detail::WITH_TEXT) },
-            O::Number if compares => Expression { number: literal.number, ..with(detail::WITH_NUMBER) },
-            O::True if compares => Expression { number: 1.0, ..with(detail::WITH_BOOL) },
+            O::Text if compares => Expression { more: Expression::with_path(literal.name), ..with(detail::WITH_TEXT) },
+            O::Number if compares => Expression { more: literal.more, ..with(detail::WITH_NUMBER) },
+            O::True if compares => Expression { more: 1.0_f64.to_bits(), ..with(detail::WITH_BOOL) },
             O::False if compares => with(detail::WITH_BOOL),
             O::List if operator == O::In && range(literal.operands)?.iter().all(|item| kind(item) == O::Text) => {
-                let items = literal.operands;
-                Expression { path: Text { start: items.start, len: items.len }, ..with(detail::WITH_LIST) }
+                Expression { more: Expression::with_items(literal.operands), ..with(detail::WITH_LIST) }
             }
             _ => return None,
         })
@@ -323,7 +323,7 @@ impl<'s> Lowering<'_, 's, '_> {
                 Expression {
                     name: self.builder.text(name),
                     name_hash: attribute_hash(name.as_bytes()),
-                    path: self.builder.text(rest),
+                    more: Expression::with_path(self.builder.text(rest)),
                     ..read(Operator::Attribute)
                 }
             }
@@ -341,17 +341,14 @@ impl<'s> Lowering<'_, 's, '_> {
             Fractional::V3 => Operator::FractionalCbor,
         };
         let inner = At { result: false, ..at };
-        let operands = self.all(items.iter(), inner, |_| at.element)?;
+        let mut run = self.each(items.iter(), inner, |_| at.element)?;
         let skip = usize::from(!matches!(items.first(), Some(Value::List(_))));
         let entries = items.get(skip..).unwrap_or_default();
         let mut constant = 0;
         if let Some(sums) = sums(entries) {
             constant = detail::CONSTANT;
-            let start = operands.start.saturating_add(u32::try_from(skip).unwrap_or(0));
-            for (slot, sum) in (start..).zip(sums) {
-                if let Some(entry) = self.builder.expressions.get_mut(slot as usize) {
-                    entry.name_hash = sum;
-                }
+            for (entry, sum) in run.iter_mut().skip(skip).zip(sums) {
+                entry.name_hash = sum;
             }
             for (i, entry) in entries.iter().enumerate().filter(|_| at.result) {
                 if let Value::List(entry) = entry
@@ -363,6 +360,7 @@ impl<'s> Lowering<'_, 's, '_> {
             }
         }
         let element = if at.element { detail::ELEMENT } else { 0 };
+        let operands = self.builder.share_expressions(run);
         Ok(Expression { operator: operator as u8, detail: constant | element, operands, ..Expression::default() })
     }
 }

@@ -80,8 +80,7 @@ pub(crate) fn lower(
         metadata: document.get("metadata").map_or_else(Vec::new, |raw| metadata::read(raw, "$.metadata", diagnostics)),
         fractional: fractional.or_else(|| chosen_fractional(&document, diagnostics)).unwrap_or_default(),
     };
-    let text = builder.text(&metadata::to_json(&shared.metadata, &[]));
-    builder.meta.metadata = (text.start, text.len);
+    builder.meta.metadata = builder.text(&metadata::to_json(&shared.metadata, &[]));
     for (key, path, raw) in &flags {
         flag::lower(key, raw, path, &shared, builder, diagnostics);
     }
