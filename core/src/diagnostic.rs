@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::value::write_json_string;
+use crate::json_text::write_json_string;
 
 /// How bad a defect is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

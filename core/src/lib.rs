@@ -31,6 +31,7 @@ mod context;
 mod diagnostic;
 mod evaluate;
 mod hash;
+mod json_text;
 mod names;
 mod same;
 mod snapshot;
@@ -46,6 +47,7 @@ pub use evaluate::{
     FaultKind, MAX_DEPTH, MAX_STEPS, NoVisitor, Operator, Overrides, Reason, Session, Test, Visitor,
 };
 pub use hash::{Murmur3, murmur3};
+pub use json_text::{copy_plain, write_json_string, write_json_text};
 pub use snapshot::layout::FORMAT as SNAPSHOT_FORMAT;
 pub use snapshot::{
     DecisionView, Dialect, FlagIndex, FlagValue, FlagView, OpenError, RuleView, Ruleset, SharedRuleset, ValueKind,
@@ -54,4 +56,4 @@ pub use snapshot::{
 pub use sort::sort;
 pub use source::{CompileOptions, Compiled, compile};
 pub use timestamp::Timestamp;
-pub use value::{Value, write_json_string, write_json_text};
+pub use value::Value;

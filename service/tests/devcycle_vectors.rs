@@ -68,7 +68,7 @@ fn play(row: &Row, ruleset: &SharedRuleset, members: &[&str]) -> Option<String> 
     if !faults.is_empty() {
         return Some(format!("unexpected faults: {faults:?}"));
     }
-    let got: Value = serde_json::from_str(&answer.to_json().unwrap()).unwrap();
+    let got: Value = serde_json::from_slice(&answer.to_json().unwrap()).unwrap();
     let differs = |name: &&&str| !same(&row.expect[**name], &got[**name]);
     members.iter().find(differs).map(|name| format!("{name}: expected\n  {}\ngot\n  {}", row.expect[*name], got[*name]))
 }

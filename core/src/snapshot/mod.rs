@@ -4,6 +4,7 @@ mod build;
 #[cfg(test)]
 mod hostile;
 pub(crate) mod layout;
+mod records;
 mod text;
 pub(crate) mod view;
 
@@ -12,7 +13,8 @@ use std::fmt;
 use serde::Deserialize as _;
 
 pub(crate) use build::{Builder, index, since};
-pub use view::{DecisionView, FlagIndex, FlagValue, FlagView, RuleView, ValueKind, VariantView};
+pub use records::{DecisionView, FlagView, RuleView, VariantView};
+pub use view::{FlagIndex, FlagValue, ValueKind};
 
 use layout::{FORMAT, MAGIC, Tables};
 

@@ -6,7 +6,7 @@ use zerovec::ZeroVec;
 use zerovec::ule::AsULE;
 
 use super::build::slot_mask;
-use super::layout::{self, NONE, Number, Range, Terms};
+use super::layout::{self, NONE, Number, Range};
 use super::{Dialect, LiteralKind, Ruleset};
 use crate::hash::murmur3;
 use crate::same::same;
@@ -75,7 +75,7 @@ impl FlagValue<'_> {
         match self {
             Self::Boolean(true) => out.push_str("true"),
             Self::Boolean(false) => out.push_str("false"),
-            Self::String(text) => crate::value::write_json_string(text, out),
+            Self::String(text) => crate::json_text::write_json_string(text, out),
             Self::Number { text, .. } | Self::Structure(text) => out.push_str(text),
         }
     }
@@ -163,24 +163,6 @@ impl<'a> Ruleset<'a> {
         (0..u32::try_from(self.tables.flags.len()).unwrap_or(0)).map(FlagIndex)
     }
 
-    /// What the ruleset says of a flag. An index of another ruleset gives `None` or another flag.
-    #[must_use]
-    pub fn flag(&self, flag: FlagIndex) -> Option<FlagView<'_>> {
-        let record = self.tables.flags.get(flag.0 as usize)?;
-        let about = self.text(record.about);
-        let (extra, metadata) = match self.dialect() {
-            Dialect::DevCycle => (about, ""),
-            Dialect::Flagd => ("", about),
-        };
-        Some(FlagView {
-            key: self.text(record.key),
-            id: self.text(record.id),
-            kind: ValueKind::from_u8(record.kind),
-            extra,
-            metadata: object_or_empty(metadata),
-        })
-    }
-
     /// The decisions that may set a flag, by their places in the ruleset, the one with the last word first.
     pub fn setters(&self, flag: FlagIndex) -> impl Iterator<Item = u32> {
         let setters = row(&self.tables.flags, flag.0).map(|f| f.setters).unwrap_or_default();
@@ -191,45 +173,6 @@ impl<'a> Ruleset<'a> {
     #[must_use]
     pub fn decision_count(&self) -> u32 {
         u32::try_from(self.tables.decisions.len()).unwrap_or(0)
-    }
-
-    /// The decision at `index`, in the order of the source.
-    #[must_use]
-    pub fn decision(&self, index: u32) -> Option<DecisionView<'_>> {
-        let record = self.tables.decisions.get(index as usize)?;
-        let note = self.text(record.note);
-        let (settings, broken) = if record.is(layout::Decision::BROKEN) { ("", note) } else { (note, "") };
-        Some(DecisionView {
-            id: self.text(record.id),
-            key: self.text(record.key),
-            kind: self.text(record.kind),
-            settings,
-            broken,
-        })
-    }
-
-    /// The id of the decision at `index`, for who needs no more of it.
-    #[must_use]
-    pub fn decision_id(&self, index: u32) -> Option<&str> {
-        row(&self.tables.decisions, index).map(|record| self.text(record.id))
-    }
-
-    /// The rule at `index`.
-    #[must_use]
-    pub fn rule(&self, index: u32) -> Option<RuleView<'_>> {
-        let record = self.tables.rules.get(index as usize)?;
-        Some(RuleView {
-            id: self.text(record.id),
-            splits: record.splits.len,
-            mentions_rollout: row(&self.tables.terms, record.terms).is_some_and(|terms| terms.are(Terms::MENTIONED)),
-        })
-    }
-
-    /// The variant at `index`.
-    #[must_use]
-    pub fn variant(&self, index: u32) -> Option<VariantView<'_>> {
-        let record = self.tables.variants.get(index as usize)?;
-        Some(VariantView { id: self.text(record.id), key: self.text(record.key), name: self.text(record.name) })
     }
 
     /// The variants of a decision, by their places in the ruleset.
@@ -274,7 +217,7 @@ impl<'a> Ruleset<'a> {
     }
 }
 
-const fn object_or_empty(json: &str) -> &str {
+pub(super) const fn object_or_empty(json: &str) -> &str {
     if json.is_empty() { "{}" } else { json }
 }
 
@@ -298,56 +241,4 @@ pub(crate) fn records<'t, T: AsULE + Copy>(
         .unwrap_or_default()
         .iter()
         .map(|&ule| T::from_unaligned(ule))
-}
-
-/// What a ruleset says of a flag.
-#[derive(Clone, Copy, Debug)]
-pub struct FlagView<'r> {
-    /// The key by which applications ask.
-    pub key: &'r str,
-    /// The source's id.
-    pub id: &'r str,
-    /// The declared type.
-    pub kind: ValueKind,
-    /// Further members of the flag's JSON object in the source, each with its comma in front; empty where there are none.
-    pub extra: &'r str,
-    /// What the source says about the flag beside its value: a JSON object of strings, numbers and booleans.
-    pub metadata: &'r str,
-}
-
-/// What a ruleset says of a decision.
-#[derive(Clone, Copy, Debug)]
-pub struct DecisionView<'r> {
-    /// The source's id.
-    pub id: &'r str,
-    /// The source's key.
-    pub key: &'r str,
-    /// The dialect's word for what kind of decision this is.
-    pub kind: &'r str,
-    /// JSON object that is passed on; empty where there is none.
-    pub settings: &'r str,
-    /// Not empty: why the source of this decision could not be used.
-    pub broken: &'r str,
-}
-
-/// What a ruleset says of a rule.
-#[derive(Clone, Copy, Debug)]
-pub struct RuleView<'r> {
-    /// The source's id.
-    pub id: &'r str,
-    /// How many entries its distribution has.
-    pub splits: u32,
-    /// The source has a rollout member, be it `null`.
-    pub mentions_rollout: bool,
-}
-
-/// What a ruleset says of a variant.
-#[derive(Clone, Copy, Debug)]
-pub struct VariantView<'r> {
-    /// The source's id.
-    pub id: &'r str,
-    /// The source's key.
-    pub key: &'r str,
-    /// The name people gave it.
-    pub name: &'r str,
 }

@@ -17,8 +17,8 @@ pub(crate) fn empty(status: StatusCode) -> Response<Bytes> {
     response
 }
 
-pub(crate) fn json(status: StatusCode, body: String) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from(body));
+pub(crate) fn json(status: StatusCode, body: impl Into<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, JSON);
     response

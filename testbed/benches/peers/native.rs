@@ -105,8 +105,8 @@ pub fn told(value: &FlagValue<'_>) -> f64 {
 }
 
 /// The values in a whole answer.
-fn values(answer: &str) -> Result<BTreeMap<String, Value>> {
-    let answer: Value = serde_json::from_str(answer)?;
+fn values(answer: &[u8]) -> Result<BTreeMap<String, Value>> {
+    let answer: Value = serde_json::from_slice(answer)?;
     let variables = answer["variables"].as_object().context("the answer has no variables")?;
     Ok(variables.iter().map(|(key, variable)| (key.clone(), variable["value"].clone())).collect())
 }

@@ -109,7 +109,7 @@ impl<'v> Lowering<'_, 'v> {
             let mut extra = String::new();
             for (name, value) in wire::rest(value) {
                 extra.push(',');
-                crate::value::write_json_string(name, &mut extra);
+                crate::json_text::write_json_string(name, &mut extra);
                 extra.push(':');
                 value.write_json(&mut extra);
             }

@@ -1,7 +1,7 @@
 //! What DevCycle calls things in its answers: the texts of reasons and of faults.
 
 use crate::evaluate::{Choice, Comparator, ConditionView, Fault, FaultKind, Test, Visitor};
-use crate::snapshot::Ruleset;
+use crate::snapshot::{RuleView, Ruleset};
 
 /// The message with which the reference library fails where a decision has this fault.
 #[must_use]
@@ -58,18 +58,20 @@ impl Details {
     /// The details of `choice`, which must be of the decision watched last.
     #[must_use]
     pub fn text(&self, ruleset: &Ruleset<'_>, choice: &Choice) -> String {
-        let Some(rule) = choice.rule.and_then(|rule| ruleset.rule(rule)) else {
-            return "Override".to_owned();
+        self.pieces(choice.rule.and_then(|rule| ruleset.rule_unread(rule))).concat()
+    }
+
+    /// The details of a choice in two pieces. `rule` is the choice's, which must be of the decision watched last.
+    #[must_use]
+    pub fn pieces<T>(&self, rule: Option<RuleView<T>>) -> [&str; 2] {
+        let Some(rule) = rule else { return ["Override", ""] };
+        let how = match (rule.splits == 1, rule.mentions_rollout) {
+            (true, false) => "",
+            (true, true) => "Rollout | ",
+            (false, false) => "Random Distribution | ",
+            (false, true) => "Random Distribution | Rollout | ",
         };
-        let mut details = String::with_capacity(self.text.len().saturating_add(32));
-        if rule.splits != 1 {
-            details.push_str("Random Distribution | ");
-        }
-        if rule.mentions_rollout {
-            details.push_str("Rollout | ");
-        }
-        details.push_str(&self.text);
-        details
+        [how, &self.text]
     }
 }
 

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use crate::diagnostic::{Diagnostics, member_path};
+use crate::json_text::write_json_string;
 use crate::source::json::{self, Members};
-use crate::value::write_json_string;
 
 /// A member's name and its JSON text, as written.
 pub(super) type Entry<'d> = (Cow<'d, str>, String);

@@ -40,7 +40,7 @@ pub(super) fn all(
     used: Option<Used>,
     session: &mut Session<'_, '_>,
 ) -> Result<String, TooLarge> {
-    let mut flags: Vec<(FlagView<'_>, FlagIndex)> = ruleset
+    let mut flags: Vec<(FlagView<&str>, FlagIndex)> = ruleset
         .flags()
         .filter(|flag| selector.admits(ruleset, *flag))
         .filter_map(|flag| Some((ruleset.flag(flag)?, flag)))
@@ -65,7 +65,7 @@ pub(super) fn all(
     Ok(body)
 }
 
-fn write_evaluation(ruleset: &Ruleset<'_>, flag: &FlagView<'_>, decision: &Decision<'_>, out: &mut String) {
+fn write_evaluation(ruleset: &Ruleset<'_>, flag: &FlagView<&str>, decision: &Decision<'_>, out: &mut String) {
     if let Some(fault) = &decision.fault {
         let details = fault.to_string();
         write_failure(Some(flag.key), Some(fault.error_code()), &details, Some(flag.metadata), out);

@@ -1,24 +1,23 @@
 //! What DevCycle answers for a user: features, variables and why (facts 2.7 to 2.9), members in the order the reference writes them.
 
 mod flagd;
+mod json;
 mod write;
 
 use std::ops::Range;
 
 use jackstaff_core::sort;
 use jackstaff_core::source::devcycle::{Details, fault_message};
-use jackstaff_core::{
-    Choice, Context, DecisionView, Dialect, Fault, FlagIndex, FlagValue, Overrides, Reason, Ruleset, Timestamp,
-    VariantView,
-};
+use jackstaff_core::{Choice, Context, Fault, FlagIndex, FlagValue, Overrides, Ruleset, Timestamp};
 
 pub use crate::api::reply::{MAX_ANSWER_BYTES, TooLarge};
-use write::{Json, Members, write_variable};
+use json::{Json, Members};
+use write::{read, write_eval, write_feature, write_variable};
 
 /// What a feature and its variables take in an answer, about: growing step by step copies what is written again and again.
 const BYTES_PER_FEATURE: usize = 768;
 
-/// What an `eval` object takes, about.
+/// What an `eval` member takes, about.
 const BYTES_PER_EVAL: usize = 128;
 
 /// A feature that could not be decided. It breaks only itself.
@@ -34,15 +33,15 @@ pub struct Faulty<'r> {
 
 impl<'r> Faulty<'r> {
     fn new(ruleset: &'r Ruleset<'r>, decision: u32, fault: Fault<'r>) -> Self {
-        Self { decision, key: ruleset.decision(decision).map_or("", |decision| decision.key), fault }
+        Self { decision, key: ruleset.decision_unread(decision).map_or("", |decision| read(decision.key)), fault }
     }
 }
 
 /// One variable.
 #[derive(Debug)]
 pub struct Single<'r> {
-    /// The variable as a JSON object; `None` where the user does not have it.
-    pub json: Result<Option<String>, TooLarge>,
+    /// The variable as a JSON object, in UTF-8; `None` where the user does not have it.
+    pub json: Result<Option<Vec<u8>>, TooLarge>,
     /// What went wrong with features that might have set it, in the order of the ruleset.
     pub faults: Vec<Faulty<'r>>,
 }
@@ -51,8 +50,8 @@ pub struct Single<'r> {
 #[derive(Debug)]
 pub struct Bucketed<'r> {
     ruleset: &'r Ruleset<'r>,
-    /// All `eval` objects, one behind the other.
-    evals: String,
+    /// All `eval` members, one behind the other.
+    evals: Vec<u8>,
     /// What was decided, in the order of the ruleset.
     decided: Vec<Chosen>,
     /// What was chosen by hand, in the order given.
@@ -67,7 +66,7 @@ pub struct Bucketed<'r> {
 #[derive(Debug)]
 struct Chosen {
     choice: Choice,
-    /// Where in [`Bucketed::evals`] the feature's `eval` object is, which its variables repeat.
+    /// Where in [`Bucketed::evals`] the feature's `eval` member is, which its variables repeat.
     eval: Range<usize>,
 }
 
@@ -81,17 +80,17 @@ pub fn variable<'r>(
     overrides: &Overrides<'_>,
 ) -> Single<'r> {
     let mut faults = Vec::new();
-    let Some((flag, view)) = ruleset.find(key).and_then(|flag| Some((flag, ruleset.flag(flag)?))) else {
+    let Some((flag, view)) = ruleset.find(key).and_then(|flag| Some((flag, ruleset.flag_unread(flag)?))) else {
         return Single { json: Ok(None), faults };
     };
     let mut session = ruleset.session(context, now).with_overrides(overrides);
     let write = |choice: &Choice, details: &Details| {
-        let feature = ruleset.decision_id(choice.decision)?;
+        let feature = ruleset.decision_unread(choice.decision)?.id;
         let (_, value) = ruleset.assignments(choice.variant).filter(|(of, _)| *of == flag).last()?;
         let mut eval = Json::with_capacity(BYTES_PER_EVAL);
         write_eval(ruleset, choice, details, &mut eval);
         Some(eval.finish().and_then(|eval| {
-            let mut json = Json::default();
+            let mut json = Json::with_capacity(BYTES_PER_FEATURE);
             write_variable(ruleset.dialect(), &view, feature, &value, &eval, &mut json);
             json.finish()
         }))
@@ -140,7 +139,8 @@ pub fn bucketed<'r>(
 ) -> Bucketed<'r> {
     let mut session = ruleset.session(context, now).with_overrides(overrides);
     let mut details = Details::default();
-    let (mut decided, mut by_hand, mut faults) = (Vec::new(), Vec::new(), Vec::new());
+    let mut decided = Vec::with_capacity(ruleset.decision_count() as usize);
+    let (mut by_hand, mut faults) = (Vec::new(), Vec::new());
     let mut evals = Json::with_capacity((ruleset.decision_count() as usize).saturating_mul(BYTES_PER_EVAL));
     let mut chosen = |choice: Choice, details: &Details| {
         let start = evals.len();
@@ -169,7 +169,7 @@ pub fn bucketed<'r>(
         }
     }
     in_order(&mut faults);
-    let (evals, too_large) = evals.finish().map_or((String::new(), true), |evals| (evals, too_large));
+    let (evals, too_large) = evals.finish().map_or((Vec::new(), true), |evals| (evals, too_large));
     Bucketed { ruleset, evals, decided, by_hand, faults, too_large }
 }
 
@@ -179,22 +179,25 @@ impl Bucketed<'_> {
         self.faults.iter().map(|faulty| fault_message(&faulty.fault))
     }
 
-    /// Everything as the reference returns it: `project`, `environment`, `features`, `featureVariationMap`, `variableVariationMap`,
+    /// Everything as the reference returns it, in UTF-8: `project`, `environment`, `features`, `featureVariationMap`, `variableVariationMap`,
     /// `variables`.
     ///
     /// # Errors
     /// Above [`MAX_ANSWER_BYTES`].
-    pub fn to_json(&self) -> Result<String, TooLarge> {
+    pub fn to_json(&self) -> Result<Vec<u8>, TooLarge> {
         self.write(|out| {
-            let mut members = Members::begin(out);
-            members.next("project").raw(object_or_empty(self.ruleset.project_json()));
-            members.next("environment").raw(object_or_empty(self.ruleset.environment_json()));
             let features = self.features();
-            write_features(&features, members.next("features"));
-            write_variation_map(&features, members.next("featureVariationMap"));
-            members.next("variableVariationMap").raw("{}");
-            self.write_variables(members.next("variables"));
-            members.end();
+            out.raw("{\"project\":");
+            out.raw(object_or_empty(self.ruleset.project_json()));
+            out.raw(",\"environment\":");
+            out.raw(object_or_empty(self.ruleset.environment_json()));
+            out.raw(",\"features\":");
+            self.write_features(&features, out);
+            out.raw(",\"featureVariationMap\":");
+            self.write_variation_map(&features, out);
+            out.raw(",\"variableVariationMap\":{},\"variables\":");
+            self.write_variables(out);
+            out.raw("}");
         })
     }
 
@@ -202,19 +205,19 @@ impl Bucketed<'_> {
     ///
     /// # Errors
     /// Above [`MAX_ANSWER_BYTES`].
-    pub fn features_json(&self) -> Result<String, TooLarge> {
-        self.write(|out| write_features(&self.features(), out))
+    pub fn features_json(&self) -> Result<Vec<u8>, TooLarge> {
+        self.write(|out| self.write_features(&self.features(), out))
     }
 
     /// The map of variables by key. Where several features set one, the last of them wins; the place is that of the first.
     ///
     /// # Errors
     /// Above [`MAX_ANSWER_BYTES`].
-    pub fn variables_json(&self) -> Result<String, TooLarge> {
+    pub fn variables_json(&self) -> Result<Vec<u8>, TooLarge> {
         self.write(|out| self.write_variables(out))
     }
 
-    fn write(&self, write: impl FnOnce(&mut Json)) -> Result<String, TooLarge> {
+    fn write(&self, write: impl FnOnce(&mut Json)) -> Result<Vec<u8>, TooLarge> {
         if self.too_large {
             return Err(TooLarge);
         }
@@ -225,7 +228,7 @@ impl Bucketed<'_> {
     }
 
     /// The features in the order of the answer: what was chosen by hand stands in the place of what was decided.
-    fn features(&self) -> Vec<Feature<'_>> {
+    fn features(&self) -> Vec<&Chosen> {
         let mut features: Vec<&Chosen> = self.decided.iter().collect();
         for chosen in &self.by_hand {
             match features.iter_mut().find(|other| other.choice.decision == chosen.choice.decision) {
@@ -233,104 +236,72 @@ impl Bucketed<'_> {
                 None => features.push(chosen),
             }
         }
-        let mut written = Vec::with_capacity(features.len());
-        for Chosen { choice, eval } in features {
-            let eval = self.evals.get(eval.clone()).unwrap_or_default();
-            let views = self.ruleset.decision(choice.decision).zip(self.ruleset.variant(choice.variant));
-            written.extend(views.map(|(decision, variant)| Feature { decision, variant, eval }));
-        }
-        written
+        features
     }
 
-    fn write_variables(&self, out: &mut Json) {
-        let mut order: Vec<FlagIndex> = Vec::new();
-        let mut set: Vec<Option<(&Chosen, FlagValue<'_>)>> = vec![None; self.ruleset.len()];
-        for chosen in self.decided.iter().chain(&self.by_hand) {
-            for (flag, value) in self.ruleset.assignments(chosen.choice.variant) {
-                // A damaged snapshot sets what is no flag.
-                let Some(place) = set.get_mut(flag.place()) else { continue };
-                if place.replace((chosen, value)).is_none() {
-                    order.push(flag);
-                }
-            }
-        }
+    // Not inlined, nor are those below: all in one, they are more than a compiler of WebAssembly has registers for.
+    #[inline(never)]
+    fn write_features(&self, features: &[&Chosen], out: &mut Json) {
         let mut members = Members::begin(out);
-        for flag in order {
-            if let (Some(Some((chosen, value))), Some(view)) = (set.get(flag.place()), self.ruleset.flag(flag))
-                && let Some(feature) = self.ruleset.decision_id(chosen.choice.decision)
+        for Chosen { choice, eval } in features {
+            if let Some(decision) = self.ruleset.decision_unread(choice.decision)
+                && let Some(variant) = self.ruleset.variant_unread(choice.variant)
             {
-                let eval = self.evals.get(chosen.eval.clone()).unwrap_or_default();
-                write_variable(self.ruleset.dialect(), &view, feature, value, eval, members.next(view.key));
+                let eval = self.evals.get(eval.clone()).unwrap_or_default();
+                write_feature(&decision, &variant, eval, members.next(decision.key));
             }
         }
         members.end();
     }
-}
 
-/// A feature of the answer.
-struct Feature<'b> {
-    decision: DecisionView<'b>,
-    variant: VariantView<'b>,
-    eval: &'b str,
-}
-
-fn write_features(features: &[Feature<'_>], out: &mut Json) {
-    let mut members = Members::begin(out);
-    for Feature { decision, variant, eval } in features {
-        let out = members.next(decision.key);
-        out.raw("{\"_id\":\"");
-        out.text(decision.id);
-        out.raw("\",\"key\":\"");
-        out.text(decision.key);
-        out.raw("\",\"type\":\"");
-        out.text(if decision.kind.is_empty() { flagd::PLAIN_FEATURE } else { decision.kind });
-        out.raw("\",\"_variation\":\"");
-        out.text(variant.id);
-        out.raw("\",\"variationName\":\"");
-        out.text(variant.name);
-        out.raw("\",\"variationKey\":\"");
-        out.text(variant.key);
-        out.raw("\"");
-        if !decision.settings.is_empty() {
-            out.raw(",\"settings\":");
-            out.raw(decision.settings);
+    /// The map from features to their variations, by id.
+    #[inline(never)]
+    fn write_variation_map(&self, features: &[&Chosen], out: &mut Json) {
+        let mut members = Members::begin(out);
+        for Chosen { choice, .. } in features {
+            if let Some(decision) = self.ruleset.decision_unread(choice.decision)
+                && let Some(variant) = self.ruleset.variant_unread(choice.variant)
+            {
+                let out = members.next(decision.id);
+                out.text("\":\"", variant.id);
+                out.raw("\"");
+            }
         }
-        out.raw(",\"eval\":");
-        out.raw(eval);
-        out.raw("}");
+        members.end();
     }
-    members.end();
-}
 
-fn write_variation_map(features: &[Feature<'_>], out: &mut Json) {
-    let mut members = Members::begin(out);
-    for Feature { decision, variant, .. } in features {
-        let out = members.next(decision.id);
-        out.raw("\"");
-        out.text(variant.id);
-        out.raw("\"");
+    #[inline(never)]
+    fn write_variables(&self, out: &mut Json) {
+        let flags = self.ruleset.len();
+        let mut variables: Vec<(FlagIndex, &Chosen, FlagValue<'_>)> = Vec::with_capacity(flags);
+        // Where in `variables` each flag is.
+        let mut places = vec![usize::MAX; flags];
+        for chosen in self.decided.iter().chain(&self.by_hand) {
+            for (flag, value) in self.ruleset.assignments(chosen.choice.variant) {
+                // A damaged snapshot sets what is no flag.
+                let Some(place) = places.get_mut(flag.place()) else { continue };
+                match variables.get_mut(*place) {
+                    Some(variable) => *variable = (flag, chosen, value),
+                    None => {
+                        *place = variables.len();
+                        variables.push((flag, chosen, value));
+                    }
+                }
+            }
+        }
+        let mut members = Members::begin(out);
+        for (flag, Chosen { choice, eval }, value) in variables {
+            if let Some(view) = self.ruleset.flag_unread(flag)
+                && let Some(feature) = self.ruleset.decision_unread(choice.decision)
+            {
+                let eval = self.evals.get(eval.clone()).unwrap_or_default();
+                let out = members.next(view.key);
+                out.raw("\":");
+                write_variable(self.ruleset.dialect(), &view, feature.id, &value, eval, out);
+            }
+        }
+        members.end();
     }
-    members.end();
-}
-
-/// Appends the `eval` object of a choice, whose decision `details` watched last.
-fn write_eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details, out: &mut Json) {
-    let (reason, text);
-    let (reason, details) = if ruleset.dialect() == Dialect::Flagd && choice.reason != Reason::Override {
-        flagd::reason(choice.reason)
-    } else {
-        (reason, text) = (choice.reason.as_str(), details.text(ruleset, choice));
-        (reason, text.as_str())
-    };
-    out.raw("{\"reason\":\"");
-    out.raw(reason);
-    out.raw("\",\"details\":\"");
-    out.text(details);
-    if let Some(rule) = choice.rule.and_then(|rule| ruleset.rule(rule)) {
-        out.raw("\",\"target_id\":\"");
-        out.text(rule.id);
-    }
-    out.raw("\"}");
 }
 
 /// A snapshot that is damaged there has no text at all.

@@ -1,125 +1,93 @@
-//! Answers as JSON, within a bound.
+//! What an answer consists of, as JSON.
 
-use jackstaff_core::{Dialect, FlagValue, FlagView, ValueKind, write_json_text};
+use jackstaff_core::source::devcycle::Details;
+use jackstaff_core::{Choice, DecisionView, Dialect, FlagValue, FlagView, Reason, Ruleset, ValueKind, VariantView};
 
 use super::flagd;
-use crate::api::reply::{MAX_ANSWER_BYTES, TooLarge};
+use super::json::Json;
 
-/// JSON as it is written. Past the bound nothing is added any more.
-#[derive(Debug, Default)]
-pub(super) struct Json {
-    text: String,
-    too_large: bool,
+/// Appends one feature behind its name in the map. `eval` is what [`write_eval`] made of it.
+pub(super) fn write_feature(decision: &DecisionView<&[u8]>, variant: &VariantView<&[u8]>, eval: &[u8], out: &mut Json) {
+    out.text("\":{\"_id\":\"", decision.id);
+    out.text("\",\"key\":\"", decision.key);
+    out.raw("\",\"type\":\"");
+    let before = out.len();
+    out.text("", decision.kind);
+    if out.len() == before {
+        out.raw(flagd::PLAIN_FEATURE);
+    }
+    out.text("\",\"_variation\":\"", variant.id);
+    out.text("\",\"variationName\":\"", variant.name);
+    out.text("\",\"variationKey\":\"", variant.key);
+    let settings = read(decision.settings);
+    if settings.is_empty() {
+        out.raw("\"");
+    } else {
+        out.raw("\",\"settings\":");
+        out.raw(settings);
+    }
+    out.again(eval);
 }
 
-impl Json {
-    /// With room for about `bytes`.
-    pub(super) fn with_capacity(bytes: usize) -> Self {
-        Self { text: String::with_capacity(bytes.min(MAX_ANSWER_BYTES)), too_large: false }
-    }
-
-    /// Appends what is JSON already. Where it is written in the code and speed counts, inlining makes a store of the copy.
-    #[inline]
-    pub(super) fn raw(&mut self, json: &str) {
-        if self.takes(json.len()) {
-            self.text.push_str(json);
-        }
-    }
-
-    /// Appends a string, whose quotes stand in what is appended before and behind it.
-    pub(super) fn text(&mut self, text: &str) {
-        if self.takes(text.len()) {
-            write_json_text(text, &mut self.text);
-        }
-    }
-
-    fn value(&mut self, value: &FlagValue<'_>) {
-        let length = match value {
-            FlagValue::Boolean(_) => 0,
-            FlagValue::String(text) | FlagValue::Structure(text) | FlagValue::Number { text, .. } => text.len(),
-        };
-        if self.takes(length) {
-            value.write_json(&mut self.text);
-        }
-    }
-
-    #[inline]
-    fn takes(&mut self, more: usize) -> bool {
-        self.too_large |= self.text.len().saturating_add(more) > MAX_ANSWER_BYTES;
-        !self.too_large
-    }
-
-    /// How long it is so far.
-    pub(super) fn len(&self) -> usize {
-        self.text.len()
-    }
-
-    /// Whether everything that was appended fits.
-    pub(super) fn fits(&self) -> bool {
-        !self.too_large
-    }
-
-    pub(super) fn finish(self) -> Result<String, TooLarge> {
-        if self.too_large { Err(TooLarge) } else { Ok(self.text) }
-    }
-}
-
-/// Appends one variable, which the feature with the id `feature` sets.
+/// Appends one variable, which the feature with the id `feature` sets. `eval` is what [`write_eval`] made of that.
 pub(super) fn write_variable(
     dialect: Dialect,
-    flag: &FlagView<'_>,
-    feature: &str,
+    flag: &FlagView<&[u8]>,
+    feature: &[u8],
     value: &FlagValue<'_>,
-    eval: &str,
+    eval: &[u8],
     out: &mut Json,
 ) {
-    out.raw("{\"_id\":\"");
-    out.text(flag.id);
-    out.raw("\",\"type\":\"");
-    out.raw(type_name(flagd::kind(dialect, flag.kind, value)));
-    out.raw("\",\"key\":\"");
-    out.text(flag.key);
-    out.raw("\"");
-    out.raw(flag.extra);
-    out.raw(",\"_feature\":\"");
-    out.text(feature);
-    out.raw("\",\"value\":");
-    out.value(value);
-    out.raw(",\"eval\":");
-    out.raw(eval);
-    out.raw("}");
+    out.text("{\"_id\":\"", flag.id);
+    match flagd::kind(dialect, flag.kind, value) {
+        ValueKind::Boolean => out.raw("\",\"type\":\"Boolean"),
+        ValueKind::String => out.raw("\",\"type\":\"String"),
+        ValueKind::Number => out.raw("\",\"type\":\"Number"),
+        ValueKind::Structure => out.raw("\",\"type\":\"JSON"),
+    }
+    out.text("\",\"key\":\"", flag.key);
+    if flag.extra.is_empty() {
+        out.text("\",\"_feature\":\"", feature);
+    } else {
+        out.raw("\"");
+        out.raw(read(flag.extra));
+        out.text(",\"_feature\":\"", feature);
+    }
+    match value {
+        FlagValue::Boolean(true) => out.raw("\",\"value\":true"),
+        FlagValue::Boolean(false) => out.raw("\",\"value\":false"),
+        FlagValue::String(text) => {
+            out.text("\",\"value\":\"", text);
+            out.raw("\"");
+        }
+        FlagValue::Number { text, .. } | FlagValue::Structure(text) => {
+            out.raw("\",\"value\":");
+            out.raw(text);
+        }
+    }
+    out.again(eval);
 }
 
-const fn type_name(kind: ValueKind) -> &'static str {
-    match kind {
-        ValueKind::Boolean => "Boolean",
-        ValueKind::String => "String",
-        ValueKind::Number => "Number",
-        ValueKind::Structure => "JSON",
+/// Appends the `eval` member of a choice, whose decision `details` watched last, and the brace behind it: so ends the feature, and so end
+/// its variables.
+pub(super) fn write_eval(ruleset: &Ruleset<'_>, choice: &Choice, details: &Details, out: &mut Json) {
+    let rule = choice.rule.and_then(|rule| ruleset.rule_unread(rule));
+    let (reason, [how, details]) = if ruleset.dialect() == Dialect::Flagd && choice.reason != Reason::Override {
+        let (reason, details) = flagd::reason(choice.reason);
+        (reason, [details, ""])
+    } else {
+        (choice.reason.as_str(), details.pieces(rule))
+    };
+    out.text(",\"eval\":{\"reason\":\"", reason);
+    out.text("\",\"details\":\"", how);
+    out.text("", details);
+    if let Some(rule) = rule {
+        out.text("\",\"target_id\":\"", rule.id);
     }
+    out.raw("\"}}");
 }
 
-/// The members of a JSON object as they are written.
-pub(super) struct Members<'o> {
-    out: &'o mut Json,
-    first: bool,
-}
-
-impl<'o> Members<'o> {
-    pub(super) fn begin(out: &'o mut Json) -> Self {
-        out.raw("{");
-        Self { out, first: true }
-    }
-
-    /// Where the value of `name` goes.
-    pub(super) fn next(&mut self, name: &str) -> &mut Json {
-        self.out.raw(if std::mem::take(&mut self.first) { "\"" } else { ",\"" });
-        self.out.text(name);
-        self.out.raw("\":");
-        self.out
-    }
-
-    pub(super) fn end(self) {
-        self.out.raw("}");
-    }
+/// A text of the ruleset; nothing where it is damaged.
+pub(super) fn read(text: &[u8]) -> &str {
+    std::str::from_utf8(text).unwrap_or_default()
 }
