@@ -9,9 +9,7 @@ use super::layout::{
     Assignment, Condition, Decision, Expression, FORMAT, Flag, Literal, MAGIC, Meta, Missing, NONE, Number, Range,
     Rule, Split, Stage, Tables, Terms, Text, Variant,
 };
-use super::view::MAX_PROBES;
 use super::{LiteralKind, digest};
-use crate::hash::murmur3;
 use crate::names::Names;
 use crate::value::Value;
 
@@ -138,17 +136,20 @@ impl Builder {
 
     /// Where these terms stand; nowhere, where they say nothing.
     pub fn terms(&mut self, terms: Terms) -> u32 {
-        if terms == Terms::default() { NONE } else { stand(&mut self.runs, Table::Terms, &mut self.terms, terms) }
+        if terms == Terms::default() {
+            return NONE;
+        }
+        // Modules share this much: in many sources every rule says that it has no rollout.
+        if self.terms.last() == Some(&terms) {
+            return index(&self.terms).saturating_sub(1);
+        }
+        stand(&mut self.runs, Table::Terms, &mut self.terms, terms)
     }
 
     /// What a split refers to where there is no variant with this id.
     pub fn absent(&mut self, id: &str) -> u32 {
-        let id = self.text(id);
-        let known = self.missing.iter().find(|missing| missing.of & Split::ABSENT != 0 && missing.id == id);
-        if let Some(known) = known {
-            return known.of;
-        }
         let of = Split::ABSENT | index(&self.missing);
+        let id = self.text(id);
         self.missing.push(Missing { of, id });
         of
     }
@@ -228,62 +229,12 @@ impl Builder {
         bytes
     }
 
-    /// Places every flag within [`MAX_PROBES`] of its hash, changing the seed and then growing until that works.
-    ///
-    /// Keys made to collide under every seed exist (the hash is not a cryptographic one), so the search ends, and the flags that found
-    /// no place cannot be asked for by key. Such keys only come from someone who wants that.
-    fn key_index(&mut self) -> Vec<u32> {
-        const SEEDS_PER_SIZE: u32 = 8;
-        const SIZES: u32 = 4;
-        let mut size = self.flags.len().saturating_mul(2).next_power_of_two();
-        let mut best = self.place(size);
-        for _ in 0..SIZES {
-            for _ in 0..SEEDS_PER_SIZE {
-                if best.0 == self.flags.len() {
-                    return best.1;
-                }
-                self.meta.index_seed = self.meta.index_seed.wrapping_add(1);
-                best = self.place(size);
-            }
-            size = size.saturating_mul(2);
-        }
-        best.1
-    }
-
-    /// The index of `size` slots, and how many flags found a place in it.
-    fn place(&self, size: usize) -> (usize, Vec<u32>) {
-        let mut slots = vec![NONE; size];
-        let mask = slot_mask(size);
-        let mut placed: usize = 0;
-        for (record, flag) in self.flags.iter().zip(0u32..) {
-            let hash = murmur3(self.bytes(record.key), self.meta.index_seed);
-            let free = (0..MAX_PROBES)
-                .map(|step| (hash.wrapping_add(step) & mask) as usize)
-                .find(|&at| slots.get(at).is_some_and(|slot| *slot == NONE));
-            if let Some(slot) = free.and_then(|at| slots.get_mut(at)) {
-                *slot = hash & !mask | flag;
-                placed = placed.saturating_add(1);
-            }
-        }
-        (placed, slots)
-    }
-
+    /// The bytes of a text.
     pub fn bytes(&self, text: Text) -> &[u8] {
         let start = text.start as usize;
         let short = self.text.get(start..start.saturating_add(text.len.into()));
         short.or_else(|| Text::long(text.start, &self.text)).unwrap_or_default()
     }
-}
-
-/// The bits of a hash that tell which of `size` slots is meant.
-#[inline(always)]
-pub(super) const fn slot_mask(size: usize) -> u32 {
-    #[allow(
-        clippy::cast_possible_truncation,
-        reason = "there are never so many; in a snapshot that says so, flags are not found"
-    )]
-    let size = size as u32;
-    size.wrapping_sub(1)
 }
 
 /// Where `record` stands in `records`.

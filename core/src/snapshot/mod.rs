@@ -3,6 +3,7 @@
 mod build;
 #[cfg(test)]
 mod hostile;
+mod index;
 pub(crate) mod layout;
 mod records;
 mod text;

@@ -5,14 +5,8 @@ use std::fmt;
 use zerovec::ZeroVec;
 use zerovec::ule::AsULE;
 
-use super::build::slot_mask;
-use super::layout::{self, NONE, Number, Range};
+use super::layout::{self, Number, Range};
 use super::{Dialect, LiteralKind, Ruleset};
-use crate::hash::murmur3;
-use crate::same::same;
-
-/// A key's slot is never further from its place than this: bounds a look-up in a hostile snapshot.
-pub(crate) const MAX_PROBES: u32 = 32;
 
 /// A flag of one ruleset, found once by its key, cheap to keep and copy. Means nothing to another ruleset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -136,26 +130,6 @@ impl<'a> Ruleset<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.tables.flags.is_empty()
-    }
-
-    /// The flag with this key. Costs the same in a ruleset of 10 and of 10,000.
-    #[must_use]
-    pub fn find(&self, key: &str) -> Option<FlagIndex> {
-        let hash = murmur3(key.as_bytes(), self.tables.meta.index_seed);
-        let mask = slot_mask(self.tables.index.len());
-        for step in 0..MAX_PROBES {
-            let slot = row(&self.tables.index, hash.wrapping_add(step) & mask)?;
-            if slot == NONE {
-                return None;
-            }
-            let flag = slot & mask;
-            if (slot ^ hash) & !mask == 0
-                && row(&self.tables.flags, flag).is_some_and(|f| same(self.bytes(f.key), key.as_bytes()))
-            {
-                return Some(FlagIndex(flag));
-            }
-        }
-        None
     }
 
     /// All flags, in the order of the source.
