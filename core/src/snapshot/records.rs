@@ -1,6 +1,7 @@
 //! What a ruleset says of a flag, a decision, a rule and a variant: read, or as bytes for who copies all of it and checks it on the way.
 
 use super::layout::{Decision, Terms};
+use super::text::Text;
 use super::view::{FlagIndex, ValueKind, object_or_empty, row};
 use super::{Dialect, Ruleset};
 
@@ -23,14 +24,14 @@ impl Ruleset<'_> {
     #[inline]
     pub fn flag_unread(&self, flag: FlagIndex) -> Option<FlagView<&[u8]>> {
         let record = row(&self.tables.flags, flag.0)?;
-        let about = self.bytes(record.about);
+        let about = self.unread(record.about);
         let (extra, metadata) = match self.dialect() {
             Dialect::DevCycle => (about, &[][..]),
             Dialect::Flagd => (&[][..], about),
         };
         Some(FlagView {
-            key: self.bytes(record.key),
-            id: self.bytes(record.id),
+            key: self.unread(record.key),
+            id: self.unread(record.id),
             kind: ValueKind::from_u8(record.kind),
             extra,
             metadata,
@@ -55,15 +56,22 @@ impl Ruleset<'_> {
     #[inline]
     pub fn decision_unread(&self, index: u32) -> Option<DecisionView<&[u8]>> {
         let record = row(&self.tables.decisions, index)?;
-        let note = self.bytes(record.note);
+        let note = self.unread(record.note);
         let (settings, broken) = if record.is(Decision::BROKEN) { (&[][..], note) } else { (note, &[][..]) };
         Some(DecisionView {
-            id: self.bytes(record.id),
-            key: self.bytes(record.key),
-            kind: self.bytes(record.kind),
+            id: self.unread(record.id),
+            key: self.unread(record.key),
+            kind: self.unread(record.kind),
             settings,
             broken,
         })
+    }
+
+    /// The id of the decision at `index`, as it lies there, for who needs no more of it.
+    #[must_use]
+    #[inline]
+    pub fn decision_id_unread(&self, index: u32) -> Option<&[u8]> {
+        row(&self.tables.decisions, index).map(|record| self.unread(record.id))
     }
 
     /// The rule at `index`.
@@ -79,7 +87,7 @@ impl Ruleset<'_> {
     pub fn rule_unread(&self, index: u32) -> Option<RuleView<&[u8]>> {
         let record = row(&self.tables.rules, index)?;
         Some(RuleView {
-            id: self.bytes(record.id),
+            id: self.unread(record.id),
             splits: record.splits.len,
             mentions_rollout: row(&self.tables.terms, record.terms).is_some_and(|terms| terms.are(Terms::MENTIONED)),
         })
@@ -97,7 +105,13 @@ impl Ruleset<'_> {
     #[inline]
     pub fn variant_unread(&self, index: u32) -> Option<VariantView<&[u8]>> {
         let record = row(&self.tables.variants, index)?;
-        Some(VariantView { id: self.bytes(record.id), key: self.bytes(record.key), name: self.bytes(record.name) })
+        Some(VariantView { id: self.unread(record.id), key: self.unread(record.key), name: self.unread(record.name) })
+    }
+
+    /// As [`bytes`](Self::bytes), but a call where a module is built for size: records have many texts.
+    #[inline]
+    fn unread(&self, text: Text) -> &[u8] {
+        self.bytes(text)
     }
 }
 

@@ -85,7 +85,7 @@ pub fn variable<'r>(
     };
     let mut session = ruleset.session(context, now).with_overrides(overrides);
     let write = |choice: &Choice, details: &Details| {
-        let feature = ruleset.decision_unread(choice.decision)?.id;
+        let feature = ruleset.decision_id_unread(choice.decision)?;
         let (_, value) = ruleset.assignments(choice.variant).filter(|(of, _)| *of == flag).last()?;
         let mut eval = Json::with_capacity(BYTES_PER_EVAL);
         write_eval(ruleset, choice, details, &mut eval);
@@ -259,10 +259,10 @@ impl Bucketed<'_> {
     fn write_variation_map(&self, features: &[&Chosen], out: &mut Json) {
         let mut members = Members::begin(out);
         for Chosen { choice, .. } in features {
-            if let Some(decision) = self.ruleset.decision_unread(choice.decision)
+            if let Some(feature) = self.ruleset.decision_id_unread(choice.decision)
                 && let Some(variant) = self.ruleset.variant_unread(choice.variant)
             {
-                let out = members.next(decision.id);
+                let out = members.next(feature);
                 out.text("\":\"", variant.id);
                 out.raw("\"");
             }
@@ -292,12 +292,12 @@ impl Bucketed<'_> {
         let mut members = Members::begin(out);
         for (flag, Chosen { choice, eval }, value) in variables {
             if let Some(view) = self.ruleset.flag_unread(flag)
-                && let Some(feature) = self.ruleset.decision_unread(choice.decision)
+                && let Some(feature) = self.ruleset.decision_id_unread(choice.decision)
             {
                 let eval = self.evals.get(eval.clone()).unwrap_or_default();
                 let out = members.next(view.key);
                 out.raw("\":");
-                write_variable(self.ruleset.dialect(), &view, feature.id, &value, eval, out);
+                write_variable(self.ruleset.dialect(), &view, feature, &value, eval, out);
             }
         }
         members.end();
