@@ -170,7 +170,7 @@ impl<'a> Context<'a> {
         self.place(hash, scope, name).and_then(|place| self.attributes.get(place)).map(|a| &a.value)
     }
 
-    #[inline]
+    #[inline(always)]
     fn place(&self, hash: u32, scope: Scope, name: &[u8]) -> Option<usize> {
         let mut at = hash;
         // There is always an empty one to come to.

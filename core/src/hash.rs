@@ -72,17 +72,19 @@ impl Murmur3 {
     #[inline]
     #[must_use]
     pub const fn finish(self) -> u32 {
-        let mut h = self.state;
-        if self.tail_bits > 0 {
-            h ^= scramble(self.tail);
-        }
-        h ^= self.len;
-        h ^= h >> 16;
-        h = h.wrapping_mul(0x85eb_ca6b);
-        h ^= h >> 13;
-        h = h.wrapping_mul(0xc2b2_ae35);
-        h ^ (h >> 16)
+        // Of no bytes left over the tail is 0, and so is that scrambled.
+        finish(self.state ^ scramble(self.tail), self.len)
     }
+}
+
+#[inline(always)]
+const fn finish(state: u32, len: u32) -> u32 {
+    let mut h = state ^ len;
+    h ^= h >> 16;
+    h = h.wrapping_mul(0x85eb_ca6b);
+    h ^= h >> 13;
+    h = h.wrapping_mul(0xc2b2_ae35);
+    h ^ (h >> 16)
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "the lower half is meant")]
@@ -95,7 +97,50 @@ const fn scramble(block: u32) -> u32 {
 }
 
 const fn mix(state: u32, block: u32) -> u32 {
-    (state ^ scramble(block)).rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64)
+    turn(state ^ scramble(block))
+}
+
+const fn turn(state: u32) -> u32 {
+    state.rotate_left(13).wrapping_mul(5).wrapping_add(0xe654_6b64)
+}
+
+/// So much of what is hashed with many seeds is prepared: ids of users are shorter, and what is longer is hashed each time as a whole.
+const PREPARED_BLOCKS: usize = 16;
+
+/// Bytes that are hashed with many seeds: what can be done before the seed is known is done once.
+#[derive(Clone, Copy, Debug)]
+pub struct Prepared<'b> {
+    bytes: &'b [u8],
+    /// The whole blocks, scrambled.
+    blocks: [u32; PREPARED_BLOCKS],
+    /// What is left over, scrambled; of nothing that is 0.
+    tail: u32,
+}
+
+impl<'b> Prepared<'b> {
+    /// Prepares `bytes`.
+    #[must_use]
+    pub fn new(bytes: &'b [u8]) -> Self {
+        let (whole, rest) = bytes.as_chunks::<4>();
+        let mut blocks = [0; PREPARED_BLOCKS];
+        for (block, bytes) in blocks.iter_mut().zip(whole) {
+            *block = scramble(u32::from_le_bytes(*bytes));
+        }
+        let tail = rest.iter().rev().fold(0, |tail, &byte| tail << 8 | u32::from(byte));
+        Self { bytes, blocks, tail: scramble(tail) }
+    }
+
+    /// The hash with `seed`.
+    #[inline]
+    #[must_use]
+    pub fn hash(&self, seed: u32) -> u32 {
+        let Some(blocks) = self.blocks.get(..self.bytes.len() / 4) else { return murmur3(self.bytes, seed) };
+        let state = blocks.iter().fold(seed, |state, block| turn(state ^ block));
+        // Short, so nothing is cut off.
+        #[allow(clippy::cast_possible_truncation)]
+        let len = self.bytes.len() as u32;
+        finish(state ^ self.tail, len)
+    }
 }
 
 /// The hash of `bytes` with `seed`, in one call.
@@ -128,6 +173,11 @@ mod tests {
             hash.update(a);
             hash.update(b);
             prop_assert_eq!(hash.finish(), murmur3(&bytes, seed));
+        }
+
+        #[test]
+        fn what_is_prepared_hashes_like_the_rest(bytes in proptest::collection::vec(any::<u8>(), 0..100), seed: u32) {
+            prop_assert_eq!(Prepared::new(&bytes).hash(seed), murmur3(&bytes, seed));
         }
     }
 }

@@ -8,7 +8,21 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     a.len() == b.len() && if cfg!(target_family = "wasm") { same_bytes(a, b) } else { same_words(a, b) }
 }
 
-fn same_bytes(a: &[u8], b: &[u8]) -> bool {
+/// Without a call to cut something off. The last bytes may be looked at twice: so what is longer than four needs no loop for what is left.
+#[inline(always)]
+fn same_bytes(mut a: &[u8], mut b: &[u8]) -> bool {
+    if let ([.., a0, a1, a2, a3], [.., b0, b1, b2, b3]) = (a, b) {
+        if four(&[*a0, *a1, *a2, *a3]) != four(&[*b0, *b1, *b2, *b3]) {
+            return false;
+        }
+        while let ([a0, a1, a2, a3, after_a @ ..], [b0, b1, b2, b3, after_b @ ..]) = (a, b) {
+            if four(&[*a0, *a1, *a2, *a3]) != four(&[*b0, *b1, *b2, *b3]) {
+                return false;
+            }
+            (a, b) = (after_a, after_b);
+        }
+        return true;
+    }
     a.iter().zip(b).all(|(a, b)| a == b)
 }
 

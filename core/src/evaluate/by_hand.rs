@@ -49,7 +49,7 @@ impl<'r> Session<'r, '_> {
         let ids = places.zip(records(&tables.variants, record.variants)).map(|(at, record)| (at, record.id));
         let (Some(decision), Some(variant)) = (found, self.find_id(ids, variant)?) else { return Ok(None) };
         let choice = Choice { decision, rule: None, variant, reason: Reason::Override };
-        let outcome = self.pass_on(choice).and_then(|()| ruleset.complete(choice));
+        let outcome = self.complete(choice);
         Ok(Some(ByHand { decision, outcome }))
     }
 

@@ -7,7 +7,8 @@ use zerovec::ule::AsULE as _;
 use super::condition::{Comparator, order};
 use super::version::{MAX_PARTS, clean_version, compare_versions, user_version_parts};
 use crate::snapshot::Ruleset;
-use crate::snapshot::layout::{Condition, Literal, Number, Range};
+use crate::snapshot::layout::{ConditionULE, Literal, LiteralULE, Number, Range, Text};
+use crate::snapshot::view::run;
 use crate::snapshot::{LiteralKind, ValueKind};
 use crate::value::Value;
 
@@ -16,7 +17,7 @@ pub(crate) const BISECT_FROM: usize = 8;
 
 impl Ruleset<'_> {
     /// The string rules. `subject` is `None` where the attribute is missing or of another type.
-    pub(super) fn compare_string(&self, condition: &Condition, subject: Option<&str>) -> bool {
+    pub(super) fn compare_string(&self, condition: &ConditionULE, subject: Option<&str>) -> bool {
         let comparator = Comparator::from_u8(condition.comparator);
         let exists = subject.is_some_and(|s| !s.is_empty());
         match comparator {
@@ -35,18 +36,18 @@ impl Ruleset<'_> {
             return false;
         }
         let found = subject.is_some_and(|s| match comparator {
-            Comparator::Equal | Comparator::NotEqual => self.contains_string(condition.operands, s.as_bytes()),
+            Comparator::Equal | Comparator::NotEqual => self.equals_any(condition, s),
             // The reference tests the value it found for truth: an empty one found first makes this false.
             Comparator::Contains | Comparator::NotContains => {
                 // The search prepares itself for the whole operand before it looks at a subject that is shorter.
-                self.first_found(condition.operands, |operand| {
+                self.first_found(condition, |operand| {
                     operand.len() <= s.len() && memchr::memmem::find(s.as_bytes(), operand).is_some()
                 })
             }
             Comparator::StartsWith | Comparator::NotStartsWith => {
-                self.first_found(condition.operands, |operand| s.as_bytes().starts_with(operand))
+                self.first_found(condition, |operand| s.as_bytes().starts_with(operand))
             }
-            _ => self.first_found(condition.operands, |operand| s.as_bytes().ends_with(operand)),
+            _ => self.first_found(condition, |operand| s.as_bytes().ends_with(operand)),
         });
         match comparator {
             Comparator::NotEqual => subject.is_some() && !found,
@@ -56,25 +57,38 @@ impl Ruleset<'_> {
     }
 
     /// Whether `subject` is among the operands, which the compiler sorted.
-    fn contains_string(&self, range: Range, subject: &[u8]) -> bool {
-        let operands = self.operands(range);
-        if operands.len() < BISECT_FROM {
-            return operands.iter().any(|&ule| self.is(Literal::from_unaligned(ule).text, subject));
+    pub(super) fn equals_any(&self, condition: &ConditionULE, subject: &str) -> bool {
+        // There is text without any: the values were all null.
+        if condition.has_operands == 0 {
+            return false;
         }
-        operands.binary_search_by(|&ule| self.bytes(Literal::from_unaligned(ule).text).cmp(subject)).is_ok()
+        let (operands, subject) = (self.operands(condition), subject.as_bytes());
+        if operands.len() >= BISECT_FROM {
+            return self.bisect(operands, subject);
+        }
+        for operand in operands {
+            if self.is(Text::from_unaligned(operand.text), subject) {
+                return true;
+            }
+        }
+        false
+    }
+
+    #[inline(never)]
+    fn bisect(&self, operands: &[LiteralULE], subject: &[u8]) -> bool {
+        operands.binary_search_by(|operand| self.bytes(Text::from_unaligned(operand.text)).cmp(subject)).is_ok()
     }
 
     /// Whether the first operand that fits is truthy.
-    fn first_found(&self, range: Range, fits: impl Fn(&[u8]) -> bool) -> bool {
-        self.operands(range)
+    fn first_found(&self, condition: &ConditionULE, fits: impl Fn(&[u8]) -> bool) -> bool {
+        self.operands(condition)
             .iter()
-            .map(|&ule| Literal::from_unaligned(ule))
-            .find(|operand| fits(self.bytes(operand.text)))
+            .find(|operand| fits(self.bytes(Text::from_unaligned(operand.text))))
             .is_some_and(|operand| operand.kind == LiteralKind::String as u8)
     }
 
     /// The number rules: any operand will do, but `!=` wants all of them to be numbers and to differ.
-    pub(super) fn compare_number(&self, condition: &Condition, subject: f64) -> bool {
+    pub(super) fn compare_number(&self, condition: &ConditionULE, subject: f64) -> bool {
         let numbers = || self.literals(condition).filter_map(|o| self.number(o)).map(|o| o.number);
         match Comparator::from_u8(condition.comparator) {
             Comparator::NotEqual => {
@@ -91,7 +105,7 @@ impl Ruleset<'_> {
     }
 
     /// The boolean rules.
-    pub(super) fn compare_bool(&self, condition: &Condition, subject: bool) -> bool {
+    pub(super) fn compare_bool(&self, condition: &ConditionULE, subject: bool) -> bool {
         let kind = if subject { LiteralKind::True } else { LiteralKind::False };
         let contained = || self.literals(condition).any(|o| o.kind == kind as u8);
         match Comparator::from_u8(condition.comparator) {
@@ -102,7 +116,7 @@ impl Ruleset<'_> {
     }
 
     /// The rules for an attribute that may be of any type: the first operand's type chooses among the above.
-    pub(super) fn compare_any(&self, condition: &Condition, subject: Option<&Value<'_>>) -> bool {
+    pub(super) fn compare_any(&self, condition: &ConditionULE, subject: Option<&Value<'_>>) -> bool {
         let comparator = Comparator::from_u8(condition.comparator);
         let exists = match subject {
             None | Some(Value::Null) => false,
@@ -132,7 +146,7 @@ impl Ruleset<'_> {
     }
 
     /// The version rules. The compiler prepared the operands; those that can never compare are not among them.
-    pub(super) fn compare_version(&self, condition: &Condition, subject: Option<&str>) -> bool {
+    pub(super) fn compare_version(&self, condition: &ConditionULE, subject: Option<&str>) -> bool {
         let Some(subject) = subject.filter(|s| !s.is_empty()) else {
             return false;
         };
@@ -161,12 +175,12 @@ impl Ruleset<'_> {
         any != negated
     }
 
-    fn operands(&self, range: Range) -> &[<Literal as zerovec::ule::AsULE>::ULE] {
-        let start = range.start as usize;
-        self.tables.literals.as_ule_slice().get(start..start.saturating_add(range.len as usize)).unwrap_or_default()
+    #[inline(always)]
+    fn operands(&self, condition: &ConditionULE) -> &[LiteralULE] {
+        run(&self.tables.literals, Range::from_unaligned(condition.operands))
     }
 
-    fn literals(&self, condition: &Condition) -> impl Iterator<Item = Literal> {
-        self.operands(condition.operands).iter().map(|&ule| Literal::from_unaligned(ule))
+    fn literals(&self, condition: &ConditionULE) -> impl Iterator<Item = Literal> {
+        self.operands(condition).iter().map(|&ule| Literal::from_unaligned(ule))
     }
 }

@@ -1,5 +1,7 @@
 //! From a flag to its decision.
 
+use zerovec::ule::AsULE as _;
+
 use super::by_hand::ByHand;
 use super::decision::{Choice, Decision, Fault, FaultKind, Reason};
 use super::hold::Conditions;
@@ -7,10 +9,10 @@ use super::rollout::bounded;
 use super::visitor::{NoVisitor, Visitor};
 use super::{MAX_STEPS, Timestamp, str_steps};
 use crate::context::Context;
-use crate::hash::Murmur3;
-use crate::snapshot::layout::{NONE, Terms};
-use crate::snapshot::view::{records, row};
-use crate::snapshot::{FlagIndex, FlagValue, Ruleset, layout};
+use crate::hash::{Prepared, murmur3};
+use crate::snapshot::layout::{Decision as Flags, DecisionULE, NONE, Range, Terms, Text};
+use crate::snapshot::view::{at, row, run};
+use crate::snapshot::{FlagIndex, FlagValue, Ruleset};
 
 /// One context's decisions at one moment. All of them share one budget of [`MAX_STEPS`], so that neither a hostile ruleset nor a
 /// large selection of its flags can hold a worker.
@@ -21,33 +23,21 @@ pub struct Session<'r, 'c> {
     pub(super) now: Timestamp,
     pub(super) by_hand: Vec<ByHand<'r>>,
     pub(super) steps: u32,
+    /// The targeting key, once a rule has split users by it.
+    key: Option<Prepared<'c>>,
 }
 
 impl<'a> Ruleset<'a> {
     /// Starts deciding for `context` at `now`.
     #[must_use]
     pub const fn session<'r, 'c>(&'r self, context: &'c Context<'c>, now: Timestamp) -> Session<'r, 'c> {
-        Session { ruleset: self, context, now, by_hand: Vec::new(), steps: MAX_STEPS }
+        Session { ruleset: self, context, now, by_hand: Vec::new(), steps: MAX_STEPS, key: None }
     }
 
     /// Decides one flag. Allocates nothing, whatever the flag's type.
     #[must_use]
     pub fn evaluate(&self, flag: FlagIndex, context: &Context<'_>, now: Timestamp) -> Decision<'_> {
         self.session(context, now).evaluate(flag, &mut NoVisitor)
-    }
-
-    /// A variant counts only if every flag it sets exists.
-    #[inline(always)]
-    pub(super) fn complete(&self, choice: Choice) -> Result<Choice, Fault<'_>> {
-        if (choice.variant as usize) >= self.tables.variants.len() {
-            return Err(Fault::of(FaultKind::Corrupt));
-        }
-        if self.tables.missing.is_empty() { Ok(choice) } else { self.complete_among_others(choice) }
-    }
-
-    #[inline(never)]
-    fn complete_among_others(&self, choice: Choice) -> Result<Choice, Fault<'_>> {
-        self.missing(choice.variant).map_or(Ok(choice), |subject| Err(Fault { kind: FaultKind::MissingFlag, subject }))
     }
 
     /// The id of what is missing there.
@@ -61,9 +51,23 @@ impl<'a> Ruleset<'a> {
 impl<'r> Session<'r, '_> {
     /// Pays for going through what a variant sets, which whoever asked for the choice will do.
     #[inline(always)]
-    pub(super) fn pass_on(&mut self, choice: Choice) -> Result<(), Fault<'r>> {
-        let assignments = row(&self.ruleset.tables.variants, choice.variant).map(|variant| variant.assignments.len);
-        self.spend(assignments.unwrap_or(0))
+    fn pass_on(&mut self, choice: Choice) -> Result<(), Fault<'r>> {
+        let variant = at(&self.ruleset.tables.variants, choice.variant);
+        self.spend(variant.map_or(0, |variant| Range::from_unaligned(variant.assignments).len))
+    }
+
+    /// A variant counts only if every flag it sets exists. As [`pass_on`](Self::pass_on), pays for going through them.
+    #[inline(always)]
+    pub(super) fn complete(&mut self, choice: Choice) -> Result<Choice, Fault<'r>> {
+        let ruleset = self.ruleset;
+        let variant = at(&ruleset.tables.variants, choice.variant).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+        if !ruleset.tables.missing.is_empty()
+            && let Some(subject) = ruleset.missing(choice.variant)
+        {
+            return Err(Fault { kind: FaultKind::MissingFlag, subject });
+        }
+        self.spend(Range::from_unaligned(variant.assignments).len)?;
+        Ok(choice)
     }
 
     /// Decides one flag, with someone watching.
@@ -86,8 +90,7 @@ impl<'r> Session<'r, '_> {
                     Err(found) => found,
                 },
                 Ok(None) => {
-                    disabled =
-                        row(&ruleset.tables.decisions, decision).is_some_and(|d| d.is(layout::Decision::DISABLED));
+                    disabled = at(&ruleset.tables.decisions, decision).is_some_and(|d| d.bits & Flags::DISABLED != 0);
                     continue;
                 }
                 Err(found) => found,
@@ -128,9 +131,11 @@ impl<'r> Session<'r, '_> {
     #[inline]
     fn set(&mut self, variant: u32, flag: FlagIndex) -> Result<Option<FlagValue<'r>>, Fault<'r>> {
         let tables = &self.ruleset.tables;
-        let assignments = row(&tables.variants, variant).map(|v| v.assignments).unwrap_or_default();
-        let assignment = records(&tables.assignments, assignments).rfind(|a| a.flag == flag.0);
-        let Some(literal) = assignment.and_then(|a| row(&tables.literals, a.value)) else { return Ok(None) };
+        let Some(variant) = at(&tables.variants, variant) else { return Ok(None) };
+        let assignments = run(&tables.assignments, Range::from_unaligned(variant.assignments));
+        let assignment = assignments.iter().rfind(|assignment| u32::from_unaligned(assignment.flag) == flag.0);
+        let value = assignment.map(|assignment| u32::from_unaligned(assignment.value));
+        let Some(literal) = value.and_then(|value| row(&tables.literals, value)) else { return Ok(None) };
         let value = self.ruleset.value(literal);
         // Its text was checked, and will be copied.
         if let Some(FlagValue::String(text) | FlagValue::Number { text, .. } | FlagValue::Structure(text)) = value {
@@ -147,11 +152,9 @@ impl<'r> Session<'r, '_> {
         visitor.decision_begins(decision);
         self.spend(1)?;
         let made = self.choose(decision, visitor);
-        match &made {
-            Ok(Some(choice)) => self.pass_on(*choice)?,
-            Ok(None) => {}
+        if let Err(fault) = &made {
             // Reading a subject checks its text.
-            Err(fault) => self.spend(str_steps(fault.subject))?,
+            self.spend(str_steps(fault.subject))?;
         }
         made
     }
@@ -159,14 +162,19 @@ impl<'r> Session<'r, '_> {
     #[inline]
     fn choose<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
         let ruleset = self.ruleset;
-        let record = row(&ruleset.tables.decisions, decision).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
-        if record.is(layout::Decision::BROKEN) {
-            return Err(Fault { kind: FaultKind::Broken, subject: ruleset.text(record.note) });
+        let record = at(&ruleset.tables.decisions, decision).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+        if record.bits & Flags::BROKEN != 0 {
+            let subject = ruleset.text(Text::from_unaligned(record.note));
+            return Err(Fault { kind: FaultKind::Broken, subject });
         }
-        if record.is(layout::Decision::TARGETED) {
-            return self.target(decision, visitor);
+        if record.bits & Flags::TARGETED != 0 {
+            let made = self.target(decision, visitor)?;
+            if let Some(choice) = made {
+                self.pass_on(choice)?;
+            }
+            return Ok(made);
         }
-        self.follow(decision, &record, visitor)
+        self.follow(decision, record, visitor)
     }
 
     /// Decides by rules: the first one that holds, and whose rollout includes the user.
@@ -174,7 +182,7 @@ impl<'r> Session<'r, '_> {
     fn follow<V: Visitor>(
         &mut self,
         decision: u32,
-        record: &layout::Decision,
+        record: &'r DecisionULE,
         visitor: &mut V,
     ) -> Result<Option<Choice>, Fault<'r>> {
         let ruleset = self.ruleset;
@@ -182,39 +190,49 @@ impl<'r> Session<'r, '_> {
         let mut conditions = Conditions {
             ruleset,
             context: self.context,
-            decision_id: record.id,
-            opt_in: meta.opt_in && record.is(layout::Decision::OPT_IN),
+            decision_id: Text::from_unaligned(record.id),
+            opt_in: meta.opt_in && record.bits & Flags::OPT_IN != 0,
             steps: &mut self.steps,
             visitor,
             fault: Fault::of(FaultKind::Corrupt),
         };
-        for index in record.rules.start..record.rules.start.saturating_add(record.rules.len) {
-            let rule = row(&ruleset.tables.rules, index).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
+        let rules = Range::from_unaligned(record.rules);
+        for index in rules.start..rules.start.saturating_add(rules.len) {
+            let rule = at(&ruleset.tables.rules, index).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
             conditions.visitor.rule_begins(index);
-            let Ok(matched) = conditions.hold(rule.condition, 0, true) else { return Err(conditions.fault) };
+            let condition = u32::from_unaligned(rule.condition);
+            let Ok(matched) = conditions.hold(condition, 0, true) else { return Err(conditions.fault) };
+            let terms = match u32::from_unaligned(rule.terms) {
+                NONE => None,
+                terms => Some(ruleset.terms(terms)?),
+            };
             if !matched {
                 // Even where the conditions do not hold, an invalid rollout is a fault for everyone, as in the reference.
-                if rule.terms != NONE && ruleset.terms(&rule)?.is_some_and(|terms| terms.are_invalid()) {
+                if terms.as_ref().is_some_and(Terms::are_invalid) {
                     return Err(Fault::of(FaultKind::InvalidRollout));
                 }
                 conditions.visitor.rule_ends(index, false, true);
                 continue;
             }
-            let terms = ruleset.terms(&rule)?;
-            let rollout = terms.filter(|terms| terms.are(Terms::ROLLOUT));
-            let splits = rollout.is_some() || rule.splits.len != 1;
-            if splits && terms.is_none_or(|terms| terms.bucket_by.len == 0) && self.context.targeting_key().is_none() {
+            let seed = u32::from_unaligned(rule.seed);
+            let splits = Range::from_unaligned(rule.splits);
+            let rollout = terms.as_ref().filter(|terms| terms.are(Terms::ROLLOUT));
+            let by_attribute = terms.as_ref().filter(|terms| terms.bucket_by.len > 0);
+            let targeting_key = self.context.targeting_key();
+            if targeting_key.is_none() && by_attribute.is_none() && (rollout.is_some() || splits.len != 1) {
                 return Err(Fault::of(FaultKind::NoTargetingKey));
             }
+            let targeting_key = targeting_key.unwrap_or_default();
             let mut number = ryu_js::Buffer::new();
-            let bucket_key = ruleset.bucket_key(&terms, self.context, &mut number);
+            let bucket_key = match by_attribute {
+                Some(terms) => ruleset.bucket_key(terms, self.context, &mut number),
+                None => targeting_key,
+            };
             spend(conditions.steps, str_steps(bucket_key))?;
-            let mut hash = Murmur3::new(rule.seed);
-            hash.update(bucket_key.as_bytes());
             let included = match rollout {
                 Some(rollout) => {
                     spend(conditions.steps, rollout.stages.len)?;
-                    ruleset.includes(&rollout, hash, self.now)?
+                    ruleset.includes(rollout, seed, bucket_key, self.now)?
                 }
                 None => true,
             };
@@ -225,11 +243,17 @@ impl<'r> Session<'r, '_> {
                 }
                 continue;
             }
-            spend(conditions.steps, rule.splits.len)?;
-            let variant = ruleset.split(rule.splits, record.variants, bounded(hash.finish()))?;
-            let split = rule.splits.len != 1 || terms.is_some_and(|terms| terms.are(Terms::MENTIONED));
+            spend(conditions.steps, splits.len)?;
+            let key = &mut self.key;
+            let variant = ruleset.split(splits, Range::from_unaligned(record.variants), || {
+                bounded(match by_attribute {
+                    Some(_) => murmur3(bucket_key.as_bytes(), seed),
+                    None => key.get_or_insert_with(|| Prepared::new(targeting_key.as_bytes())).hash(seed),
+                })
+            })?;
+            let split = splits.len != 1 || terms.is_some_and(|terms| terms.are(Terms::MENTIONED));
             let reason = if split { Reason::Split } else { Reason::TargetingMatch };
-            return ruleset.complete(Choice { decision, rule: Some(index), variant, reason }).map(Some);
+            return self.complete(Choice { decision, rule: Some(index), variant, reason }).map(Some);
         }
         Ok(None)
     }
@@ -243,8 +267,16 @@ impl<'r> Session<'r, '_> {
 /// Takes `steps` from `budget`: a fault where it ends.
 #[inline(always)]
 pub(super) fn spend<'r>(budget: &mut u32, steps: u32) -> Result<(), Fault<'r>> {
-    *budget = budget.saturating_sub(steps);
-    if *budget == 0 { Err(Fault::of(FaultKind::TooComplex)) } else { Ok(()) }
+    match budget.checked_sub(steps) {
+        None | Some(0) => {
+            *budget = 0;
+            Err(Fault::of(FaultKind::TooComplex))
+        }
+        Some(left) => {
+            *budget = left;
+            Ok(())
+        }
+    }
 }
 
 const fn decided<'r>(value: FlagValue<'r>, choice: Choice) -> Decision<'r> {

@@ -1,13 +1,15 @@
 //! Whether a rule's conditions hold.
 
+use zerovec::ule::AsULE as _;
+
 use super::condition::{Comparator, ConditionView, Test};
 use super::decide::spend;
 use super::visitor::Visitor;
-use super::{Fault, FaultKind, MAX_DEPTH, str_steps, text_steps};
+use super::{BYTES_PER_STEP, Fault, FaultKind, MAX_DEPTH, str_steps, text_steps};
 use crate::context::{Context, Scope};
 use crate::snapshot::Ruleset;
-use crate::snapshot::layout::{Condition, NONE, Range, Text};
-use crate::snapshot::view::{records, row};
+use crate::snapshot::layout::{Condition, ConditionULE, NONE, Range, Text};
+use crate::snapshot::view::{at, records};
 use crate::value::Value;
 
 /// What one decision's conditions are evaluated with.
@@ -32,30 +34,27 @@ pub(super) struct Stopped;
 impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
     /// Whether the condition at `index` holds.
     pub fn hold(&mut self, index: u32, depth: u32, last: bool) -> Result<bool, Stopped> {
-        let mut depth = depth;
-        let mut record = self.enter(index, depth)?;
-        // A group of one holds where that one does.
-        while !V::WATCHES && record.operands.len == 1 && Test::from_u8(record.test).is_group() {
-            depth = depth.saturating_add(1);
-            record = self.enter(record.operands.start, depth)?;
+        let record = self.enter(index, depth)?;
+        if V::WATCHES {
+            let seen = Condition::from_unaligned(*record);
+            // Who watches may read it.
+            self.spend(text_steps(self.ruleset.text_len(seen.name)))?;
+            let view = ConditionView { ruleset: self.ruleset, record: seen, depth, last };
+            self.visitor.condition_begins(&view);
+            let passed = self.test(record, depth)?;
+            self.visitor.condition_ends(&view, passed);
+            return Ok(passed);
         }
-        let view = ConditionView { ruleset: self.ruleset, record, depth, last };
-        self.visitor.condition_begins(&view);
-        let passed = self.test(&record, depth)?;
-        self.visitor.condition_ends(&view, passed);
-        Ok(passed)
+        self.test(record, depth)
     }
 
-    /// The condition at `index`, paid for.
+    /// The condition at `index`, paid for. It is read where it lies: most conditions need few of its fields.
     #[inline(always)]
-    fn enter(&mut self, index: u32, depth: u32) -> Result<Condition, Stopped> {
-        let Some(record) = row(&self.ruleset.tables.conditions, index) else {
+    fn enter(&mut self, index: u32, depth: u32) -> Result<&'r ConditionULE, Stopped> {
+        let Some(record) = at(&self.ruleset.tables.conditions, index) else {
             return Err(self.stop(Fault::of(FaultKind::Corrupt)));
         };
-        self.spend(record.operands.len.saturating_add(1))?;
-        if record.name.len == Text::LONG {
-            self.spend(text_steps(self.ruleset.text_len(record.name)))?;
-        }
+        self.spend(1)?;
         if depth > MAX_DEPTH {
             return Err(self.stop(Fault::of(FaultKind::TooComplex)));
         }
@@ -68,62 +67,119 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
         Stopped
     }
 
+    #[cold]
+    #[inline(never)]
+    fn invalid(&mut self, condition: &ConditionULE) -> Stopped {
+        let subject = self.ruleset.text(Text::from_unaligned(condition.name));
+        self.stop(Fault { kind: FaultKind::InvalidCondition, subject })
+    }
+
     /// Takes `steps` from the budget.
     #[inline(always)]
     fn spend(&mut self, steps: u32) -> Result<(), Stopped> {
         spend(self.steps, steps).map_err(|fault| self.stop(fault))
     }
 
-    fn test(&mut self, condition: &Condition, depth: u32) -> Result<bool, Stopped> {
-        Ok(match Test::from_u8(condition.test) {
-            Test::Never => false,
-            Test::Always | Test::CustomUnnamed => true,
-            Test::AllOf | Test::AllOfImplied => self.children(condition.operands, depth, false)?,
-            Test::AnyOf => self.children(condition.operands, depth, true)?,
-            Test::Segments => self.segments(condition, depth)?,
-            Test::OptedIn => self.opted_in()?,
-            test @ (Test::TargetingKey | Test::ProfileString | Test::ProfileVersion) => {
-                let subject =
-                    if test == Test::TargetingKey { self.context.targeting_key() } else { self.profile(condition) };
-                self.spend_on_text(condition, subject)?;
-                if test == Test::ProfileVersion {
-                    self.ruleset.compare_version(condition, subject)
-                } else {
-                    self.ruleset.compare_string(condition, subject)
-                }
-            }
-            Test::CustomAny => {
-                let name = self.ruleset.bytes(condition.name);
-                let value = [Scope::Private, Scope::Custom]
-                    .into_iter()
-                    .find_map(|scope| self.context.find(condition.name_hash, scope, name));
-                self.spend_on_text(condition, value.and_then(Value::as_str))?;
-                self.ruleset.compare_any(condition, value)
-            }
-            Test::Invalid => {
-                let subject = self.ruleset.text(condition.name);
-                return Err(self.stop(Fault { kind: FaultKind::InvalidCondition, subject }));
-            }
-        })
-    }
+    fn test(&mut self, condition: &'r ConditionULE, depth: u32) -> Result<bool, Stopped> {
+        const ALWAYS: u8 = Test::Always as u8;
+        const UNNAMED: u8 = Test::CustomUnnamed as u8;
+        const ALL_OF: u8 = Test::AllOf as u8;
+        const IMPLIED: u8 = Test::AllOfImplied as u8;
+        const ANY_OF: u8 = Test::AnyOf as u8;
+        const SEGMENTS: u8 = Test::Segments as u8;
+        const OPTED_IN: u8 = Test::OptedIn as u8;
+        const TARGETING_KEY: u8 = Test::TargetingKey as u8;
+        const PROFILE_STRING: u8 = Test::ProfileString as u8;
+        const PROFILE_VERSION: u8 = Test::ProfileVersion as u8;
+        const CUSTOM_ANY: u8 = Test::CustomAny as u8;
+        const INVALID: u8 = Test::Invalid as u8;
 
-    /// Every operand may read all of a long subject.
-    #[inline(always)]
-    fn spend_on_text(&mut self, condition: &Condition, subject: Option<&str>) -> Result<(), Stopped> {
-        match subject.map_or(0, str_steps) {
-            0 => Ok(()),
-            steps => self.spend(steps.saturating_mul(condition.operands.len.max(1))),
+        let (mut condition, mut depth) = (condition, depth);
+        loop {
+            // Numbers instead of a `Test`: what none of them is needs no look of its own.
+            return Ok(match condition.test {
+                ALL_OF | IMPLIED | ANY_OF => {
+                    let children = Range::from_unaligned(condition.operands);
+                    if !V::WATCHES && children.len == 1 {
+                        // A group of one holds where that one does.
+                        depth = depth.saturating_add(1);
+                        condition = self.enter(children.start, depth)?;
+                        continue;
+                    }
+                    self.children(children, depth, condition.test == ANY_OF)?
+                }
+                TARGETING_KEY => self.string(condition, self.context.targeting_key())?,
+                PROFILE_STRING => self.string(condition, self.profile(condition))?,
+                PROFILE_VERSION => {
+                    let subject = self.profile(condition);
+                    self.pay(condition, subject)?;
+                    self.ruleset.compare_version(condition, subject)
+                }
+                CUSTOM_ANY => {
+                    let (hash, name) = self.name(condition);
+                    let value = match self.context.find(hash, Scope::Private, name) {
+                        None => self.context.find(hash, Scope::Custom, name),
+                        value => value,
+                    };
+                    self.pay(condition, value.and_then(Value::as_str))?;
+                    self.ruleset.compare_any(condition, value)
+                }
+                SEGMENTS => self.segments(condition, depth)?,
+                OPTED_IN => self.opted_in()?,
+                ALWAYS | UNNAMED => true,
+                INVALID => return Err(self.invalid(condition)),
+                _ => false,
+            });
         }
     }
 
+    /// A string rule.
     #[inline(always)]
-    fn profile(&self, condition: &Condition) -> Option<&'c str> {
-        self.context
-            .find(condition.name_hash, Scope::Profile, self.ruleset.bytes(condition.name))
-            .and_then(Value::as_str)
+    fn string(&mut self, condition: &ConditionULE, subject: Option<&str>) -> Result<bool, Stopped> {
+        self.pay(condition, subject)?;
+        Ok(match subject {
+            // What is asked most.
+            Some(subject) if condition.comparator == Comparator::Equal as u8 => {
+                self.ruleset.equals_any(condition, subject)
+            }
+            subject => self.ruleset.compare_string(condition, subject),
+        })
+    }
+
+    /// Pays for a comparison with the operands.
+    #[inline(always)]
+    fn pay(&mut self, condition: &ConditionULE, subject: Option<&str>) -> Result<(), Stopped> {
+        self.spend(Range::from_unaligned(condition.operands).len)?;
+        let longest = subject.map_or(0, str::len) | usize::from(Text::from_unaligned(condition.name).len);
+        if longest < BYTES_PER_STEP as usize { Ok(()) } else { self.pay_for_text(condition, subject) }
+    }
+
+    /// Every operand may read all of a long subject. The attribute's name is read before them.
+    #[inline(never)]
+    fn pay_for_text(&mut self, condition: &ConditionULE, subject: Option<&str>) -> Result<(), Stopped> {
+        let operands = Range::from_unaligned(condition.operands).len.max(1);
+        let steps = subject.map_or(0, str_steps).saturating_mul(operands);
+        let name = self.ruleset.text_len(Text::from_unaligned(condition.name));
+        self.spend(steps.saturating_add(text_steps(name)))
+    }
+
+    #[inline(always)]
+    fn profile(&self, condition: &ConditionULE) -> Option<&'c str> {
+        let (hash, name) = self.name(condition);
+        match self.context.find(hash, Scope::Profile, name) {
+            Some(Value::String(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The attribute that is tested, and its hash.
+    #[inline(always)]
+    fn name(&self, condition: &ConditionULE) -> (u32, &'r [u8]) {
+        (u32::from_unaligned(condition.name_hash), self.ruleset.bytes(Text::from_unaligned(condition.name)))
     }
 
     /// Until one decides: `decisive` for any-of, its opposite for all-of. No children: false.
+    #[inline(always)]
     fn children(&mut self, range: Range, depth: u32, decisive: bool) -> Result<bool, Stopped> {
         let end = range.start.saturating_add(range.len);
         for child in range.start..end {
@@ -136,12 +192,12 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
     }
 
     /// In order: an unknown segment ends it as false, whatever is asked; the first that matches decides.
-    fn segments(&mut self, condition: &Condition, depth: u32) -> Result<bool, Stopped> {
+    fn segments(&mut self, condition: &ConditionULE, depth: u32) -> Result<bool, Stopped> {
         if condition.has_operands == 0 {
             return Ok(false);
         }
         let wanted = Comparator::from_u8(condition.comparator);
-        for root in records(&self.ruleset.tables.segments, condition.operands) {
+        for root in records(&self.ruleset.tables.segments, Range::from_unaligned(condition.operands)) {
             if root == NONE {
                 return Ok(false);
             }

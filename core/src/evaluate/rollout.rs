@@ -1,11 +1,13 @@
 //! Splitting users: who is in a rollout yet, and who gets which variant.
 
+use zerovec::ule::AsULE as _;
+
 use super::{Fault, FaultKind, Timestamp};
 use crate::context::{Context, Scope};
 use crate::hash::Murmur3;
 use crate::snapshot::Ruleset;
-use crate::snapshot::layout::{NONE, Range, Rule, Split, Terms};
-use crate::snapshot::view::{records, row};
+use crate::snapshot::layout::{Range, Split, SplitULE, Terms};
+use crate::snapshot::view::{records, row, run};
 use crate::value::{Value, number_text};
 
 impl Terms {
@@ -17,20 +19,27 @@ impl Terms {
 
 impl Ruleset<'_> {
     /// What a rule has that few have.
-    #[inline(always)]
-    pub(super) fn terms(&self, rule: &Rule) -> Result<Option<Terms>, Fault<'_>> {
-        if rule.terms == NONE {
-            return Ok(None);
-        }
-        row(&self.tables.terms, rule.terms).map(Some).ok_or_else(|| Fault::of(FaultKind::Corrupt))
+    #[inline(never)]
+    pub(super) fn terms(&self, index: u32) -> Result<Terms, Fault<'_>> {
+        row(&self.tables.terms, index).ok_or_else(|| Fault::of(FaultKind::Corrupt))
     }
 
-    /// Whether `rollout` has come to the user whose bucket key went into `hash`.
-    pub(super) fn includes(&self, rollout: &Terms, mut hash: Murmur3, now: Timestamp) -> Result<bool, Fault<'_>> {
+    /// Whether `rollout` has come to the user with this bucket key.
+    #[inline(never)]
+    pub(super) fn includes(
+        &self,
+        rollout: &Terms,
+        seed: u32,
+        bucket_key: &str,
+        now: Timestamp,
+    ) -> Result<bool, Fault<'_>> {
         let fraction = self.fraction(rollout, now)?;
-        if fraction == 0.0 {
-            return Ok(false);
+        // Nobody, or everybody.
+        if fraction == 0.0 || fraction >= 1.0 {
+            return Ok(fraction > 0.0);
         }
+        let mut hash = Murmur3::new(seed);
+        hash.update(bucket_key.as_bytes());
         hash.update(b"_rollout");
         Ok(bounded(hash.finish()) <= fraction)
     }
@@ -62,16 +71,14 @@ impl Ruleset<'_> {
         }
     }
 
-    /// The text by which a rule splits its users: the targeting key, or an attribute as JavaScript prints it.
+    /// The attribute by which a rule splits its users, as JavaScript prints it.
+    #[inline(never)]
     pub(super) fn bucket_key<'k>(
         &self,
-        terms: &Option<Terms>,
+        terms: &Terms,
         context: &'k Context<'_>,
         number: &'k mut ryu_js::Buffer,
     ) -> &'k str {
-        let Some(terms) = terms.filter(|terms| terms.bucket_by.len > 0) else {
-            return context.targeting_key().unwrap_or_default();
-        };
         let name = self.bytes(terms.bucket_by);
         let value = [Scope::Custom, Scope::Private]
             .into_iter()
@@ -84,20 +91,30 @@ impl Ruleset<'_> {
         }
     }
 
-    /// Which of `variants` is at `bucket` in the distribution.
-    pub(crate) fn split(&self, splits: Range, variants: Range, bucket: f64) -> Result<u32, Fault<'_>> {
-        let split = records(&self.tables.splits, splits)
-            .find(|s| bucket < s.upto || (s.upto == 1.0 && bucket == 1.0))
-            .ok_or_else(|| Fault::of(FaultKind::NoVariant))?;
-        if split.variant & Split::ABSENT != 0 {
-            return Err(self.absent(split));
+    /// Which of `variants` is in the distribution at the place that `bucket` gives: it is asked only where the place makes a difference.
+    #[inline(always)]
+    pub(crate) fn split(&self, splits: Range, variants: Range, bucket: impl FnOnce() -> f64) -> Result<u32, Fault<'_>> {
+        let splits = run(&self.tables.splits, splits);
+        let upto = |split: &SplitULE| f64::from_unaligned(split.upto);
+        let split = match splits {
+            // No place lies beyond it.
+            [whole, ..] if upto(whole) == 1.0 => whole,
+            _ => {
+                let bucket = bucket();
+                let at = splits.iter().find(|split| bucket < upto(split) || (upto(split) == 1.0 && bucket == 1.0));
+                at.ok_or_else(|| Fault::of(FaultKind::NoVariant))?
+            }
+        };
+        let variant = u32::from_unaligned(split.variant);
+        if variant & Split::ABSENT != 0 {
+            return Err(self.absent(variant));
         }
-        Ok(variants.start.saturating_add(split.variant))
+        Ok(variants.start.saturating_add(variant))
     }
 
     #[cold]
-    fn absent(&self, split: Split) -> Fault<'_> {
-        self.missing(split.variant)
+    fn absent(&self, variant: u32) -> Fault<'_> {
+        self.missing(variant)
             .map_or(Fault::of(FaultKind::Corrupt), |subject| Fault { kind: FaultKind::MissingVariant, subject })
     }
 }

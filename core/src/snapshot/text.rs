@@ -7,6 +7,7 @@ use zerovec::make_ule;
 
 use super::Ruleset;
 use super::layout::NONE;
+use super::view::part;
 use crate::same::same;
 
 /// A piece of [`Tables::text`](super::layout::Tables::text). Texts are most of what records hold, and nearly all are short.
@@ -40,9 +41,8 @@ impl<'a> Ruleset<'a> {
     /// The bytes of `text`; none where it is damaged.
     #[inline(always)]
     pub(crate) fn bytes(&self, text: Text) -> &'a [u8] {
-        let start = text.start as usize;
         // What is long lies beyond all text.
-        match self.tables.text.get(start..start.saturating_add(text.len.into())) {
+        match part(self.tables.text, text.start, text.len.into()) {
             Some(bytes) => bytes,
             None => self.long(text),
         }
@@ -55,10 +55,14 @@ impl<'a> Ruleset<'a> {
         long.unwrap_or_default()
     }
 
-    /// As `self.bytes(text) == other`: most differ in length, which is known before the bytes are looked at.
+    /// As `self.bytes(text) == other`: most differ in length or in the first byte, which are known before the others are looked at.
     #[inline(always)]
     pub(crate) fn is(&self, text: Text, other: &[u8]) -> bool {
-        text.len == Text::short_len(other.len()) && same(self.bytes(text), other)
+        if text.len != Text::short_len(other.len()) {
+            return false;
+        }
+        let bytes = self.bytes(text);
+        bytes.first() == other.first() && same(bytes, other)
     }
 
     /// How many bytes `text` has.

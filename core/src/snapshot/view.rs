@@ -138,9 +138,21 @@ impl<'a> Ruleset<'a> {
     }
 
     /// The decisions that may set a flag, by their places in the ruleset, the one with the last word first.
+    #[inline(always)]
     pub fn setters(&self, flag: FlagIndex) -> impl Iterator<Item = u32> {
-        let setters = row(&self.tables.flags, flag.0).map(|f| f.setters).unwrap_or_default();
+        let setters = at(&self.tables.flags, flag.0).map_or(Range::default(), |f| Range::from_unaligned(f.setters));
         records(&self.tables.setters, setters)
+    }
+
+    /// Whether a flag may be decided otherwise at another time: where it is not, whoever asks needs no clock.
+    #[must_use]
+    pub fn depends_on_time(&self, flag: FlagIndex) -> bool {
+        self.setters(flag).filter_map(|decision| row(&self.tables.decisions, decision)).any(|decision| {
+            if decision.is(layout::Decision::TARGETED) {
+                return decision.targeting() != NONE;
+            }
+            records(&self.tables.rules, decision.rules).any(|rule| rule.terms != NONE)
+        })
     }
 
     /// How many decisions there are.
@@ -195,24 +207,37 @@ pub(super) const fn object_or_empty(json: &str) -> &str {
     if json.is_empty() { "{}" } else { json }
 }
 
-/// The record at `index`. Inlined, where `ZeroVec`'s own way is a call that hands a whole record over.
+/// The record at `index`, as it lies there: for who reads few of its fields. Inlined, where `ZeroVec`'s own way is a call that hands a
+/// whole record over.
+#[inline(always)]
+pub(crate) fn at<'t, T: AsULE>(table: &'t ZeroVec<'_, T>, index: u32) -> Option<&'t T::ULE> {
+    table.as_ule_slice().get(index as usize)
+}
+
+/// The record at `index`.
 #[inline(always)]
 pub(crate) fn row<T: AsULE + Copy>(table: &ZeroVec<'_, T>, index: u32) -> Option<T> {
-    let ule = table.as_ule_slice().get(index as usize)?;
+    let ule = at(table, index)?;
     Some(T::from_unaligned(*ule))
 }
 
-/// The records of `range`, as many of them as exist.
+/// The records of `range` as they lie there; none where they do not all exist.
+#[inline(always)]
+pub(crate) fn run<'t, T: AsULE>(table: &'t ZeroVec<'_, T>, range: Range) -> &'t [T::ULE] {
+    part(table.as_ule_slice(), range.start, range.len).unwrap_or_default()
+}
+
+/// Cut in two steps: their sum could be too large, and looking for that costs more.
+#[inline(always)]
+pub(super) fn part<T>(whole: &[T], start: u32, len: u32) -> Option<&[T]> {
+    whole.get(start as usize..)?.get(..len as usize)
+}
+
+/// The records of `range`; none where they do not all exist.
 #[inline(always)]
 pub(crate) fn records<'t, T: AsULE + Copy>(
     table: &'t ZeroVec<'_, T>,
     range: Range,
 ) -> impl DoubleEndedIterator<Item = T> + use<'t, T> {
-    let start = range.start as usize;
-    table
-        .as_ule_slice()
-        .get(start..start.saturating_add(range.len as usize))
-        .unwrap_or_default()
-        .iter()
-        .map(|&ule| T::from_unaligned(ule))
+    run(table, range).iter().map(|&ule| T::from_unaligned(ule))
 }

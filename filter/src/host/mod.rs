@@ -229,16 +229,18 @@ impl HeaderMap {
         let (count, rest) = self.0.split_first_chunk()?;
         let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
         let (sizes, mut bytes) = rest.split_at_checked(count.checked_mul(8)?)?;
-        let mut part = |size: u32| {
-            let (part, after) = bytes.split_at_checked(usize::try_from(size).ok()?)?;
-            bytes = after.split_first()?.1;
+        let mut part = |size: [u8; 4]| {
+            let size = usize::try_from(u32::from_le_bytes(size)).ok()?;
+            let part = bytes.get(..size)?;
+            // Behind it is a NUL.
+            bytes = bytes.get(size..)?.get(1..)?;
             Some(part)
         };
-        let (sizes, _) = sizes.as_chunks::<4>();
-        let (sizes, _) = sizes.as_chunks::<2>();
-        let mut pairs = Vec::with_capacity(count);
-        for [name, value] in sizes {
-            pairs.push((part(u32::from_le_bytes(*name))?, part(u32::from_le_bytes(*value))?));
+        let (sizes, _) = sizes.as_chunks::<8>();
+        // Filled in place: adding one by one would look each time whether there is room.
+        let mut pairs: Vec<(&[u8], &[u8])> = vec![(&[], &[]); sizes.len()];
+        for (pair, [n0, n1, n2, n3, v0, v1, v2, v3]) in pairs.iter_mut().zip(sizes) {
+            *pair = (part([*n0, *n1, *n2, *n3])?, part([*v0, *v1, *v2, *v3])?);
         }
         Some(pairs)
     }

@@ -116,6 +116,7 @@ pub struct FlagHeader {
     slots: Vec<Slot>,
     text: String,
     reasons: Reasons,
+    depends_on_time: bool,
 }
 
 impl FlagHeader {
@@ -151,7 +152,14 @@ impl FlagHeader {
                 }
             }
         }
-        Self { options, slots, text: String::new(), reasons: Reasons::default() }
+        let depends_on_time = slots.iter().any(|slot| ruleset.depends_on_time(slot.flag));
+        Self { options, slots, text: String::new(), reasons: Reasons::default(), depends_on_time }
+    }
+
+    /// Whether the time makes a difference to any of the flags.
+    #[must_use]
+    pub const fn depends_on_time(&self) -> bool {
+        self.depends_on_time
     }
 
     /// Decides the flags and writes the header's value, to be read from [`FlagHeader::text`]. `own` is told the name and value of each
@@ -166,7 +174,7 @@ impl FlagHeader {
         mut own: impl FnMut(&str, &str),
     ) -> Counts {
         let mut counts = Counts::default();
-        let Self { options, slots, text, reasons } = self;
+        let Self { options, slots, text, reasons, .. } = self;
         text.clear();
         for slot in slots {
             let decision = session.evaluate(slot.flag, &mut NoVisitor);

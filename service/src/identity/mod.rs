@@ -142,9 +142,13 @@ fn query<'h>(path: &'h [u8], name: &str) -> Option<Cow<'h, [u8]>> {
 /// The first value of a header, whatever the case of its name.
 #[must_use]
 pub fn first<'h>(headers: &Headers<'h>, name: &str) -> Option<&'h [u8]> {
-    // Most differ in length, which is known before their bytes are looked at.
-    let named = |given: &[u8]| given.len() == name.len() && given.eq_ignore_ascii_case(name.as_bytes());
-    headers.iter().find(|(given, _)| named(given)).map(|(_, value)| *value)
+    for &(given, value) in headers {
+        // Most differ in length, which is known before their bytes are looked at, and those that fit do so as they stand.
+        if given.len() == name.len() && (given == name.as_bytes() || given.eq_ignore_ascii_case(name.as_bytes())) {
+            return Some(value);
+        }
+    }
+    None
 }
 
 /// Bytes as an id: text that is not empty, without the spaces around it.

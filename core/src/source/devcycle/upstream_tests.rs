@@ -122,8 +122,8 @@ fn decide_target_variation(case: &Case<'_>) -> Result<(), String> {
     let ruleset = Ruleset::open(&bytes).unwrap();
     let rule = ruleset.tables.rules.get(0).unwrap();
     let expect = get(case, "expect");
-    let variant =
-        ruleset.split(rule.splits, ruleset.tables.decisions.get(0).unwrap().variants, number(get(case, "boundedHash")));
+    let variant = ruleset
+        .split(rule.splits, ruleset.tables.decisions.get(0).unwrap().variants, || number(get(case, "boundedHash")));
     let Ok(variant) = variant else {
         let message = fault_message(&variant.unwrap_err());
         let wanted = wire::member(expect, "error").or(case.iter().find(|(n, _)| n == "error").map(|(_, v)| v));
