@@ -202,18 +202,16 @@ impl<'r> Session<'r, '_> {
             conditions.visitor.rule_begins(index);
             let condition = u32::from_unaligned(rule.condition);
             let Ok(matched) = conditions.hold(condition, 0, true) else { return Err(conditions.fault) };
-            let terms = match u32::from_unaligned(rule.terms) {
-                NONE => None,
-                terms => Some(ruleset.terms(terms)?),
-            };
+            let terms = u32::from_unaligned(rule.terms);
             if !matched {
                 // Even where the conditions do not hold, an invalid rollout is a fault for everyone, as in the reference.
-                if terms.as_ref().is_some_and(Terms::are_invalid) {
+                if terms != NONE && ruleset.terms(terms)?.are_invalid() {
                     return Err(Fault::of(FaultKind::InvalidRollout));
                 }
                 conditions.visitor.rule_ends(index, false, true);
                 continue;
             }
+            let terms = if terms == NONE { None } else { Some(ruleset.terms(terms)?) };
             let seed = u32::from_unaligned(rule.seed);
             let splits = Range::from_unaligned(rule.splits);
             let rollout = terms.as_ref().filter(|terms| terms.are(Terms::ROLLOUT));
