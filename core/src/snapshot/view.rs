@@ -5,7 +5,7 @@ use std::fmt;
 use zerovec::ZeroVec;
 use zerovec::ule::AsULE;
 
-use super::layout::{self, Number, Range};
+use super::layout::{self, NONE, Number, Range};
 use super::{Dialect, LiteralKind, Ruleset};
 
 /// A flag of one ruleset, found once by its key, cheap to keep and copy. Means nothing to another ruleset.
