@@ -1,7 +1,7 @@
 //! MurmurHash3 x86 32-bit, the hash both dialects bucket users with.
 //!
 //! Own code because it is the hot core of bucketing and no crate offers it seeded, incremental, `no_std` and maintained:
-//! one pass over the user's key serves the distribution hash and, resumed with a suffix, the rollout hash.
+//! a user's key is prepared once for the seeds of all rules, and the rollout's hash goes on behind it with a suffix.
 //! Source: Austin Appleby's published algorithm; held to recorded values by `tests/vectors.rs`.
 
 const C1: u32 = 0xcc9e_2d51;
