@@ -4,7 +4,7 @@ use super::decide::Session;
 use super::decision::{Choice, Fault, Reason};
 use super::str_steps;
 use crate::snapshot::layout::Text;
-use crate::snapshot::view::records;
+use crate::snapshot::view::placed;
 
 /// A variant that a person chose for this user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +45,7 @@ impl<'r> Session<'r, '_> {
         let tables = &ruleset.tables;
         let found = self.find_id((0..).zip(tables.decisions.iter()).map(|(at, record)| (at, record.id)), decision)?;
         let Some(record) = found.and_then(|at| tables.decisions.get(at as usize)) else { return Ok(None) };
-        let places = record.variants.start..;
-        let ids = places.zip(records(&tables.variants, record.variants)).map(|(at, record)| (at, record.id));
+        let ids = placed(&tables.variants, record.variants).map(|(at, record)| (at, record.id));
         let (Some(decision), Some(variant)) = (found, self.find_id(ids, variant)?) else { return Ok(None) };
         let choice = Choice { decision, rule: None, variant, reason: Reason::Override };
         let outcome = self.complete(choice);

@@ -7,7 +7,7 @@ use super::text_steps;
 use super::visitor::Visitor;
 use crate::same::same;
 use crate::snapshot::layout::{Decision, NONE, Range};
-use crate::snapshot::view::{records, row};
+use crate::snapshot::view::{placed, row};
 use crate::value::number_text;
 
 impl<'r> Session<'r, '_> {
@@ -59,7 +59,7 @@ impl<'r> Session<'r, '_> {
         let steps = text_steps(u32::try_from(name.len()).unwrap_or(u32::MAX)).saturating_add(1);
         self.spend(variants.len.saturating_mul(steps)).map_err(|fault| fault.kind)?;
         let ruleset = self.ruleset;
-        for (at, variant) in (variants.start..).zip(records(&ruleset.tables.variants, variants)) {
+        for (at, variant) in placed(&ruleset.tables.variants, variants) {
             if same(ruleset.bytes(variant.key), name) {
                 return Ok(Some((at, Reason::TargetingMatch)));
             }

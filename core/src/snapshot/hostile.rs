@@ -423,3 +423,26 @@ fn targeting_ends(bytes: &[u8], context: &Context<'_>) {
     }
     assert!(began.elapsed() < LIMIT, "took {:?}", began.elapsed());
 }
+
+#[test]
+fn runs_that_begin_at_the_last_number_are_empty() {
+    let mut builder = Builder::default();
+    let key = builder.text("flag");
+    for len in [0, 1, u32::MAX] {
+        let last = Range { start: u32::MAX, len };
+        builder.flags.push(Flag { key, setters: last, ..Flag::default() });
+        builder.setters.push(0);
+        builder.decisions.push(Decision { id: key, key, rules: last, variants: last, ..Decision::default() });
+        builder.rules.push(Rule { splits: last, terms: NONE, ..Rule::default() });
+        builder.variants.push(Variant { assignments: last, ..Variant::default() });
+    }
+    let bytes = builder.finish();
+    let ruleset = Ruleset::open(&bytes).unwrap();
+    let context = Context::new("user");
+    let mut session = ruleset.session(&context, Timestamp(0)).with_overrides(&[("flag", "flag")]);
+    assert_eq!(session.overrides(), []);
+    for decision in 0..ruleset.decision_count() {
+        assert_eq!(ruleset.variants(decision).count(), 0);
+        assert_eq!(session.decide(decision, &mut NoVisitor), Ok(None));
+    }
+}

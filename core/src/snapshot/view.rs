@@ -164,7 +164,7 @@ impl<'a> Ruleset<'a> {
     /// The variants of a decision, by their places in the ruleset.
     pub fn variants(&self, decision: u32) -> impl Iterator<Item = u32> {
         let range = self.tables.decisions.get(decision as usize).map(|decision| decision.variants).unwrap_or_default();
-        (range.start..).zip(records(&self.tables.variants, range)).map(|(at, _)| at)
+        placed(&self.tables.variants, range).map(|(at, _)| at)
     }
 
     /// The flags that a variant sets, with their values.
@@ -240,4 +240,14 @@ pub(crate) fn records<'t, T: AsULE + Copy>(
     range: Range,
 ) -> impl DoubleEndedIterator<Item = T> + use<'t, T> {
     run(table, range).iter().map(|&ule| T::from_unaligned(ule))
+}
+
+/// As [`records`], each behind its place in the table.
+#[inline(always)]
+pub(crate) fn placed<'t, T: AsULE + Copy>(
+    table: &'t ZeroVec<'_, T>,
+    range: Range,
+) -> impl Iterator<Item = (u32, T)> + use<'t, T> {
+    // The records first: where a damaged range begins at the last number there are none, and the place behind it is never asked for.
+    records(table, range).zip(range.start..).map(|(record, at)| (at, record))
 }
