@@ -4,13 +4,13 @@
 #[cfg_attr(target_family = "wasm", inline(never))]
 #[cfg_attr(not(target_family = "wasm"), inline)]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
-    // A module built for size has a call for every piece that it cuts off. It compares byte by byte, and most texts differ in their first.
-    a.len() == b.len() && if cfg!(target_family = "wasm") { same_bytes(a, b) } else { same_words(a, b) }
+    // A module built for size calls a function for every piece that the library cuts off.
+    a.len() == b.len() && if cfg!(target_family = "wasm") { same_fours(a, b) } else { same_words(a, b) }
 }
 
-/// Without a call to cut something off. The last bytes may be looked at twice: so what is longer than four needs no loop for what is left.
+/// Of texts of one length, without a call to cut something off. The last bytes may be looked at twice: so what has four needs no loop for what is left.
 #[inline(always)]
-fn same_bytes(mut a: &[u8], mut b: &[u8]) -> bool {
+fn same_fours(mut a: &[u8], mut b: &[u8]) -> bool {
     if let ([.., a0, a1, a2, a3], [.., b0, b1, b2, b3]) = (a, b) {
         if four(&[*a0, *a1, *a2, *a3]) != four(&[*b0, *b1, *b2, *b3]) {
             return false;
@@ -63,7 +63,7 @@ const fn two(bytes: &[u8; 2]) -> u16 {
 
 #[cfg(test)]
 mod tests {
-    use super::{same, same_bytes, start};
+    use super::{same, same_fours, start};
     use proptest::prelude::*;
 
     #[test]
@@ -75,7 +75,7 @@ mod tests {
             for at in 0..len {
                 let mut other = text.clone();
                 other[at] = 8;
-                assert!(!same(&text, &other) && !same_bytes(&text, &other), "{len}, {at}");
+                assert!(!same(&text, &other) && !same_fours(&text, &other), "{len}, {at}");
             }
         }
     }
@@ -84,7 +84,7 @@ mod tests {
         #[test]
         fn says_what_the_operator_says(a in "[ab]{0,20}", b in "[ab]{0,20}") {
             prop_assert_eq!(same(a.as_bytes(), b.as_bytes()), a == b);
-            prop_assert!(a.len() != b.len() || same_bytes(a.as_bytes(), b.as_bytes()) == (a == b));
+            prop_assert!(a.len() != b.len() || same_fours(a.as_bytes(), b.as_bytes()) == (a == b));
             prop_assert!(a != b || start(a.as_bytes()) == start(b.as_bytes()));
             prop_assert_eq!(start(a.as_bytes()) == start(b.as_bytes()), a.get(..4).unwrap_or(&a) == b.get(..4).unwrap_or(&b));
         }

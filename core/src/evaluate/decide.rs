@@ -10,7 +10,7 @@ use super::visitor::{NoVisitor, Visitor};
 use super::{MAX_STEPS, Timestamp, str_steps};
 use crate::context::Context;
 use crate::hash::{Prepared, murmur3};
-use crate::snapshot::layout::{Decision as Flags, DecisionULE, NONE, Range, Terms, Text};
+use crate::snapshot::layout::{Decision as Record, DecisionULE, NONE, Range, Terms, Text};
 use crate::snapshot::view::{at, row, run};
 use crate::snapshot::{FlagIndex, FlagValue, Ruleset};
 
@@ -90,7 +90,7 @@ impl<'r> Session<'r, '_> {
                     Err(found) => found,
                 },
                 Ok(None) => {
-                    disabled = at(&ruleset.tables.decisions, decision).is_some_and(|d| d.bits & Flags::DISABLED != 0);
+                    disabled = at(&ruleset.tables.decisions, decision).is_some_and(|d| d.bits & Record::DISABLED != 0);
                     continue;
                 }
                 Err(found) => found,
@@ -163,11 +163,11 @@ impl<'r> Session<'r, '_> {
     fn choose<V: Visitor>(&mut self, decision: u32, visitor: &mut V) -> Result<Option<Choice>, Fault<'r>> {
         let ruleset = self.ruleset;
         let record = at(&ruleset.tables.decisions, decision).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
-        if record.bits & Flags::BROKEN != 0 {
+        if record.bits & Record::BROKEN != 0 {
             let subject = ruleset.text(Text::from_unaligned(record.note));
             return Err(Fault { kind: FaultKind::Broken, subject });
         }
-        if record.bits & Flags::TARGETED != 0 {
+        if record.bits & Record::TARGETED != 0 {
             let made = self.target(decision, visitor)?;
             if let Some(choice) = made {
                 self.pass_on(choice)?;
@@ -191,7 +191,7 @@ impl<'r> Session<'r, '_> {
             ruleset,
             context: self.context,
             decision_id: Text::from_unaligned(record.id),
-            opt_in: meta.opt_in && record.bits & Flags::OPT_IN != 0,
+            opt_in: meta.opt_in && record.bits & Record::OPT_IN != 0,
             steps: &mut self.steps,
             visitor,
             fault: Fault::of(FaultKind::Corrupt),

@@ -29,6 +29,9 @@ struct Request {
     /// What the route's metadata says, and how often that was asked.
     route: Option<&'static str>,
     routes_asked: usize,
+    /// Milliseconds since 1970, and how often they were asked.
+    now: i64,
+    times_asked: usize,
     noted: Option<String>,
     headers: Vec<(String, Vec<u8>)>,
     removals: usize,
@@ -45,7 +48,8 @@ impl Surroundings for Request {
 
 impl Exchange for Request {
     fn now(&mut self) -> Timestamp {
-        Timestamp(0)
+        self.times_asked += 1;
+        Timestamp(self.now)
     }
     fn recall(&mut self, id: &str) -> Poll<Option<Recalled<()>>> {
         if std::mem::take(&mut self.waits) {
@@ -335,5 +339,38 @@ fn a_token_forces_variants_for_whoever_shows_it() {
         let (request, _) = send(&mut injector, &[("x-user", b"u-1"), (name, value.as_bytes())]);
         assert_eq!(request.get("x-flags").unwrap(), flags, "{name}: {value}");
         assert_eq!(request.get("x-try"), None, "the application never sees it");
+    }
+}
+
+#[test]
+fn the_clock_is_asked_where_the_time_makes_a_difference_and_only_there() {
+    let on = r#""distribution":[{"_variation":"on","percentage":1}]"#;
+    let begins =
+        RULESET.replace(on, &format!(r#"{on},"rollout":{{"type":"schedule","startDate":"1970-01-01T00:00:01.000Z"}}"#));
+    let flagd = |targeting: &str| {
+        format!(
+            r#"{{"flags":{{"nav":{{"state":"ENABLED","variants":{{"on":true}},"defaultVariant":"on"{targeting}}}}}}}"#
+        )
+    };
+    let user = r#""identity":[{"header":"x-user"}]"#;
+    let later = flagd(r#","targeting":{"if":[{">":[{"var":"$flagd.timestamp"},1]},"on","nothing"]}"#);
+    for (config, asked, flags) in [
+        (format!(r#"{{{user},"ruleset":{RULESET}}}"#), 0, ["nav", "nav"]),
+        (format!(r#"{{{user},"ruleset":{begins}}}"#), 1, ["", "nav"]),
+        (format!(r#"{{{user},"ruleset":{begins},"flags":["who"]}}"#), 0, ["", ""]),
+        (format!(r#"{{{user},"ruleset":{begins},"flags":["who"],"per_flag_headers":{{"nav":"x-nav"}}}}"#), 1, ["", ""]),
+        (format!(r#"{{{user},"ruleset":{}}}"#, flagd("")), 0, ["nav", "nav"]),
+        (format!(r#"{{{user},"ruleset":{later}}}"#), 1, ["", "nav"]),
+    ] {
+        let (mut injector, _) = parse(config.as_bytes()).unwrap();
+        for (now, flags) in [500, 2_000].into_iter().zip(flags) {
+            let mut request = Request { now, ..Request::default() };
+            assert!(injector.inject(&[(b"x-user".as_slice(), b"u-9".as_slice())], &mut request).is_ready());
+            assert_eq!(
+                (request.get("x-flags").unwrap_or_default(), request.times_asked),
+                (flags, asked),
+                "{now}: {config}"
+            );
+        }
     }
 }

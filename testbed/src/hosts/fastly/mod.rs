@@ -147,6 +147,17 @@ impl FastlyHost {
         Ok(self.endpoint_lines(name))
     }
 
+    /// Waits until a line that Viceroy or the service printed contains `text`: a line is read some time after the response.
+    ///
+    /// # Errors
+    /// When there is none at the end of `limit`.
+    pub fn wait_for_line(&self, text: &str, limit: Duration) -> Result<()> {
+        let found = |lines: &[String]| lines.iter().any(|line| line.contains(text)).then_some(());
+        self.output
+            .wait(Instant::now() + limit, found)
+            .ok_or_else(|| anyhow!("{text:?} is not in the log after {limit:?}\n{}", self.last_lines()))
+    }
+
     /// What Viceroy and the service printed, newest last.
     pub fn log(&self) -> String {
         self.output.lines().join("\n")
