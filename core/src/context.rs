@@ -34,7 +34,8 @@ pub const MAX_ATTRIBUTES: usize = 1_000;
 pub struct Context<'a> {
     targeting_key: Option<Cow<'a, str>>,
     attributes: Vec<Attribute<'a>>,
-    /// Where each attribute is, by the hash of its name: open addressing with linear probing, a power of two long and at most half full.
+    /// Where each attribute is, by the hash of its name: open addressing with linear probing, a power of two long and at most half full. None
+    /// while there are [`FEW`] attributes: looking at all of them is faster than making room.
     slots: Vec<Slot>,
     /// Two attributes have names of one hash, as a name in two scopes has.
     shared: bool,
@@ -55,11 +56,14 @@ impl Slot {
     }
 }
 
-/// As many slots as a context with one attribute has: enough for what most have.
-const FEWEST_SLOTS: usize = 16;
+/// As many attributes as need no slots.
+const FEW: usize = 8;
+/// As many slots as there are first.
+const FEWEST_SLOTS: usize = 32;
 
 #[derive(Clone, Debug)]
 struct Attribute<'a> {
+    hash: u32,
     scope: Scope,
     name: Cow<'a, str>,
     value: Value<'a>,
@@ -110,28 +114,20 @@ impl<'a> Context<'a> {
         let Some(place) = u32::try_from(self.attributes.len()).ok().filter(|_| self.len() < MAX_ATTRIBUTES) else {
             return false;
         };
-        self.attributes.push(Attribute { scope, name, value });
+        self.shared |= self.next(hash, &mut self.begin(hash)).is_some();
+        self.attributes.push(Attribute { hash, scope, name, value });
+        if self.slots.is_empty() && self.attributes.len() <= FEW {
+            return true;
+        }
         if self.attributes.len().saturating_mul(2) > self.slots.len() {
-            let more = vec![Slot::EMPTY; self.slots.len().saturating_mul(2).max(FEWEST_SLOTS)];
-            let placed = std::mem::replace(&mut self.slots, more);
-            placed.into_iter().filter(|slot| !slot.is_empty()).for_each(|slot| self.put(slot));
-        }
-        self.put(Slot { hash, place });
-        true
-    }
-
-    /// Takes the first empty slot that a look-up of the hash comes to.
-    fn put(&mut self, slot: Slot) {
-        let mask = self.slots.len().saturating_sub(1);
-        let mut at = slot.hash as usize & mask;
-        while let Some(there) = self.slots.get_mut(at) {
-            self.shared |= there.hash == slot.hash && !there.is_empty();
-            if there.is_empty() {
-                *there = slot;
-                return;
+            self.slots = vec![Slot::EMPTY; self.slots.len().saturating_mul(2).max(FEWEST_SLOTS)];
+            for (place, attribute) in (0..).zip(&self.attributes) {
+                put(&mut self.slots, Slot { hash: attribute.hash, place });
             }
-            at = at.wrapping_add(1) & mask;
+        } else {
+            put(&mut self.slots, Slot { hash, place });
         }
+        true
     }
 
     /// As [`set`](Self::set), for building in one expression.
@@ -172,17 +168,41 @@ impl<'a> Context<'a> {
 
     #[inline(always)]
     fn place(&self, hash: u32, scope: Scope, name: &[u8]) -> Option<usize> {
-        let mut at = hash;
-        // There is always an empty one to come to.
-        while let Some(slot) = self.slot(at) {
-            if slot.hash == hash {
-                let place = slot.place as usize;
-                let attribute = self.attributes.get(place)?;
-                if attribute.scope == scope && same(attribute.name.as_bytes(), name) {
+        let mut at = self.begin(hash);
+        while let Some(place) = self.next(hash, &mut at) {
+            let attribute = self.attributes.get(place)?;
+            if attribute.scope == scope && same(attribute.name.as_bytes(), name) {
+                return Some(place);
+            }
+        }
+        None
+    }
+
+    /// Where to begin looking for attributes whose names have this hash.
+    #[inline(always)]
+    const fn begin(&self, hash: u32) -> u32 {
+        if self.slots.is_empty() { 0 } else { hash }
+    }
+
+    /// The place of the next attribute whose name has this hash.
+    #[inline(always)]
+    fn next(&self, hash: u32, at: &mut u32) -> Option<usize> {
+        if self.slots.is_empty() {
+            while let Some(attribute) = self.attributes.get(*at as usize) {
+                let place = *at as usize;
+                *at = at.wrapping_add(1);
+                if attribute.hash == hash {
                     return Some(place);
                 }
             }
-            at = at.wrapping_add(1);
+            return None;
+        }
+        // There is always an empty one to come to.
+        while let Some(slot) = self.slot(*at) {
+            *at = at.wrapping_add(1);
+            if slot.hash == hash {
+                return Some(slot.place as usize);
+            }
         }
         None
     }
@@ -193,28 +213,20 @@ impl<'a> Context<'a> {
         if self.shared {
             return self.narrowest(hash, name);
         }
-        let mut at = hash;
-        while let Some(slot) = self.slot(at) {
-            if slot.hash == hash {
-                let only = self.attributes.get(slot.place as usize)?;
-                return (only.scope != Scope::OptIn && same(only.name.as_bytes(), name)).then_some(&only.value);
-            }
-            at = at.wrapping_add(1);
-        }
-        None
+        let only = self.attributes.get(self.next(hash, &mut self.begin(hash))?)?;
+        (only.scope != Scope::OptIn && same(only.name.as_bytes(), name)).then_some(&only.value)
     }
 
     #[inline(never)]
     fn narrowest(&self, hash: u32, name: &[u8]) -> Option<&Value<'a>> {
         let mut found: Option<&Attribute<'a>> = None;
-        let mut at = hash;
-        while let Some(slot) = self.slot(at) {
-            let attribute = self.attributes.get(slot.place as usize)?;
+        let mut at = self.begin(hash);
+        while let Some(place) = self.next(hash, &mut at) {
+            let attribute = self.attributes.get(place)?;
             let narrower = attribute.scope != Scope::OptIn && found.is_none_or(|found| found.scope < attribute.scope);
-            if slot.hash == hash && narrower && same(attribute.name.as_bytes(), name) {
+            if narrower && same(attribute.name.as_bytes(), name) {
                 found = Some(attribute);
             }
-            at = at.wrapping_add(1);
         }
         found.map(|attribute| &attribute.value)
     }
@@ -237,12 +249,26 @@ impl<'a> Context<'a> {
                 .attributes
                 .into_iter()
                 .map(|a| Attribute {
+                    hash: a.hash,
                     scope: a.scope,
                     name: Cow::Owned(a.name.into_owned()),
                     value: a.value.into_owned(),
                 })
                 .collect(),
         }
+    }
+}
+
+/// Takes the first empty slot that a look-up of the hash comes to.
+fn put(slots: &mut [Slot], slot: Slot) {
+    let mask = slots.len().saturating_sub(1);
+    let mut at = slot.hash as usize & mask;
+    while let Some(there) = slots.get_mut(at) {
+        if there.is_empty() {
+            *there = slot;
+            return;
+        }
+        at = at.wrapping_add(1) & mask;
     }
 }
 
@@ -279,6 +305,34 @@ mod tests {
         assert_eq!(context.get(Scope::Private, "plan"), Some(&Value::Number(2.0)));
         assert_eq!(context.get(Scope::Profile, "plan"), None);
         assert_eq!(context.len(), 2);
+    }
+
+    /// About the number from which on there are slots, and when they grow.
+    #[test]
+    fn attributes_are_found_however_many_there_are() {
+        for count in [0, 1, FEW - 1, FEW, FEW + 1, FEWEST_SLOTS / 2, FEWEST_SLOTS / 2 + 1, 100] {
+            let name = |nth: usize| format!("attribute-{nth}");
+            let mut context = Context::new("u");
+            for nth in 0..count {
+                let scope = [Scope::Profile, Scope::Custom, Scope::Private, Scope::OptIn][nth % 4];
+                assert!(context.set(scope, name(nth), Value::Number(nth as f64)));
+            }
+            let found = |nth| name(nth).into_bytes();
+            for nth in 0..count + 1 {
+                let there = (nth < count).then_some(Value::Number(nth as f64));
+                let in_scope = [Scope::Profile, Scope::Custom, Scope::Private, Scope::OptIn]
+                    .map(|scope| context.get(scope, &name(nth)).cloned());
+                assert_eq!(in_scope.iter().flatten().collect::<Vec<_>>(), Vec::from_iter(&there), "{nth} of {count}");
+                let any = context.find_any(attribute_hash(&found(nth)), &found(nth));
+                assert_eq!(any, there.as_ref().filter(|_| nth % 4 != 3), "{nth} of {count}");
+            }
+            // The narrowest scope comes first, whichever was set last.
+            context.set(Scope::Private, "twice", Value::Bool(true));
+            context.set(Scope::Profile, "twice", Value::Bool(false));
+            assert_eq!(context.find_any(attribute_hash(b"twice"), b"twice"), Some(&Value::Bool(true)), "{count}");
+            assert_eq!(context.len(), count + 2);
+            assert_eq!(context.clone().into_owned(), context);
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub use context::{Context, MAX_ATTRIBUTES, Scope};
 pub use diagnostic::{Diagnostic, Severity};
 pub use evaluate::{
     ByHand, Choice, Comparator, ConditionView, Decision, ErrorCode, ExpressionView, ExpressionVisitor, Fault,
-    FaultKind, MAX_DEPTH, MAX_STEPS, NoVisitor, Operator, Overrides, Reason, Session, Test, Visitor,
+    FaultKind, MAX_DEPTH, MAX_STEPS, Memo, NoVisitor, Operator, Overrides, Reason, Session, Test, Visitor,
 };
 pub use hash::{Murmur3, murmur3};
 pub use json_text::{copy_plain, write_json_string, write_json_text};

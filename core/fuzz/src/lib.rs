@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use jackstaff_core::source::devcycle::{Details, fault_message};
 use jackstaff_core::{
-    CompileOptions, Context, ExpressionView, ExpressionVisitor, Ruleset, Scope, Timestamp, Value, Visitor, compile,
+    CompileOptions, Context, ExpressionView, ExpressionVisitor, Memo, NoVisitor, Ruleset, Scope, Timestamp, Value, Visitor, compile,
 };
 
 /// 1 January 2026, about when the seeds' rollouts begin.
@@ -64,6 +64,8 @@ impl ExpressionVisitor for Watcher {
 pub fn ask_everything(ruleset: &Ruleset<'_>, context: &Context<'_>) {
     let mut details = Details::default();
     let mut session = ruleset.session(context, NOW).with_overrides(&[("f0", "v0")]);
+    let mut memo = Memo::default();
+    let mut remembering = ruleset.session(context, NOW).with_memo(&mut memo);
     let mut out = String::new();
     for flag in ruleset.flags() {
         if let Some(view) = ruleset.flag(flag) {
@@ -71,6 +73,7 @@ pub fn ask_everything(ruleset: &Ruleset<'_>, context: &Context<'_>) {
         }
         let _ = ruleset.evaluate(flag, context, NOW);
         let _ = ruleset.session(context, NOW).evaluate(flag, &mut Watcher);
+        let _ = remembering.evaluate(flag, &mut NoVisitor);
         let decision = session.evaluate(flag, &mut details);
         if let Some(value) = decision.value {
             out.clear();

@@ -5,6 +5,7 @@ use zerovec::ule::AsULE as _;
 use super::by_hand::ByHand;
 use super::decision::{Choice, Decision, Fault, FaultKind, Reason};
 use super::hold::Conditions;
+use super::memo::Memo;
 use super::rollout::bounded;
 use super::visitor::{NoVisitor, Visitor};
 use super::{MAX_STEPS, Timestamp, str_steps};
@@ -25,13 +26,14 @@ pub struct Session<'r, 'c> {
     pub(super) steps: u32,
     /// The targeting key, once a rule has split users by it.
     key: Option<Prepared<'c>>,
+    memo: Option<&'c mut Memo>,
 }
 
 impl<'a> Ruleset<'a> {
     /// Starts deciding for `context` at `now`.
     #[must_use]
     pub const fn session<'r, 'c>(&'r self, context: &'c Context<'c>, now: Timestamp) -> Session<'r, 'c> {
-        Session { ruleset: self, context, now, by_hand: Vec::new(), steps: MAX_STEPS, key: None }
+        Session { ruleset: self, context, now, by_hand: Vec::new(), steps: MAX_STEPS, key: None, memo: None }
     }
 
     /// Decides one flag. Allocates nothing, whatever the flag's type.
@@ -48,7 +50,16 @@ impl<'a> Ruleset<'a> {
     }
 }
 
-impl<'r> Session<'r, '_> {
+impl<'r, 'c> Session<'r, 'c> {
+    /// Has the session remember in `memo`, which must be new, what conditions come to: for who has several flags decided, without anyone
+    /// watching.
+    #[must_use]
+    pub fn with_memo(mut self, memo: &'c mut Memo) -> Self {
+        // Who asked to be part of a decision is another question for each.
+        self.memo = if self.ruleset.tables.meta.opt_in { None } else { Some(memo) };
+        self
+    }
+
     /// Pays for going through what a variant sets, which whoever asked for the choice will do.
     #[inline(always)]
     fn pass_on(&mut self, choice: Choice) -> Result<(), Fault<'r>> {
@@ -201,7 +212,20 @@ impl<'r> Session<'r, '_> {
             let rule = at(&ruleset.tables.rules, index).ok_or_else(|| Fault::of(FaultKind::Corrupt))?;
             conditions.visitor.rule_begins(index);
             let condition = u32::from_unaligned(rule.condition);
-            let Ok(matched) = conditions.hold(condition, 0, true) else { return Err(conditions.fault) };
+            let known = if V::WATCHES { None } else { self.memo.as_ref().and_then(|memo| memo.get(condition)) };
+            let matched = match known {
+                Some(matched) => {
+                    spend(conditions.steps, 1)?;
+                    matched
+                }
+                None => {
+                    let Ok(matched) = conditions.hold(condition, 0, true) else { return Err(conditions.fault) };
+                    if let Some(memo) = &mut self.memo {
+                        memo.set(condition, matched);
+                    }
+                    matched
+                }
+            };
             let terms = u32::from_unaligned(rule.terms);
             if !matched {
                 // Even where the conditions do not hold, an invalid rollout is a fault for everyone, as in the reference.

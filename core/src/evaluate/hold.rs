@@ -116,12 +116,11 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
                     self.ruleset.compare_version(condition, subject)
                 }
                 CUSTOM_ANY => {
-                    let (hash, name) = self.name(condition);
-                    let value = match self.context.find(hash, Scope::Private, name) {
-                        None => self.context.find(hash, Scope::Custom, name),
+                    let value = match self.attribute(condition, Scope::Private) {
+                        None => self.attribute(condition, Scope::Custom),
                         value => value,
                     };
-                    self.pay(condition, value.and_then(Value::as_str))?;
+                    self.pay(condition, text(value))?;
                     self.ruleset.compare_any(condition, value)
                 }
                 SEGMENTS => self.segments(condition, depth)?,
@@ -165,17 +164,25 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
 
     #[inline(always)]
     fn profile(&self, condition: &ConditionULE) -> Option<&'c str> {
-        let (hash, name) = self.name(condition);
-        match self.context.find(hash, Scope::Profile, name) {
-            Some(Value::String(text)) => Some(text),
-            _ => None,
+        text(self.attribute(condition, Scope::Profile))
+    }
+
+    /// The attribute that is tested.
+    #[inline(always)]
+    fn attribute(&self, condition: &ConditionULE, scope: Scope) -> Option<&'c Value<'c>> {
+        let hash = u32::from_unaligned(condition.name_hash);
+        match self.ruleset.short(Text::from_unaligned(condition.name)) {
+            Some(name) => self.context.find(hash, scope, name),
+            None => self.long_attribute(condition, scope),
         }
     }
 
-    /// The attribute that is tested, and its hash.
-    #[inline(always)]
-    fn name(&self, condition: &ConditionULE) -> (u32, &'r [u8]) {
-        (u32::from_unaligned(condition.name_hash), self.ruleset.bytes(Text::from_unaligned(condition.name)))
+    /// Apart, so that the names of nearly all stay out of memory.
+    #[cold]
+    #[inline(never)]
+    fn long_attribute(&self, condition: &ConditionULE, scope: Scope) -> Option<&'c Value<'c>> {
+        let name = self.ruleset.bytes(Text::from_unaligned(condition.name));
+        self.context.find(u32::from_unaligned(condition.name_hash), scope, name)
     }
 
     /// Until one decides: `decisive` for any-of, its opposite for all-of. No children: false.
@@ -208,6 +215,7 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
         Ok(wanted == Comparator::NotEqual)
     }
 
+    #[inline(never)]
     fn opted_in(&mut self) -> Result<bool, Stopped> {
         if !self.opt_in {
             return Ok(false);
@@ -216,5 +224,14 @@ impl<'r, 'c, V: Visitor> Conditions<'r, 'c, V> {
         self.spend(text_steps(self.ruleset.text_len(self.decision_id)))?;
         let hash = crate::context::attribute_hash(id);
         Ok(self.context.find(hash, Scope::OptIn, id).is_some_and(Value::is_truthy))
+    }
+}
+
+/// The text that a value is.
+#[inline(always)]
+fn text<'v>(value: Option<&'v Value<'_>>) -> Option<&'v str> {
+    match value {
+        Some(Value::String(text)) => Some(text),
+        _ => None,
     }
 }

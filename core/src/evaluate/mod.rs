@@ -7,6 +7,7 @@ mod decide;
 mod decision;
 mod hold;
 mod logic;
+mod memo;
 mod rollout;
 mod targeting;
 mod version;
@@ -20,6 +21,7 @@ pub use decision::{Choice, Decision, ErrorCode, Fault, FaultKind, Reason};
 pub(crate) use logic::detail;
 pub use logic::{ExpressionView, ExpressionVisitor, Operator};
 pub(crate) use logic::{usable_total, weight};
+pub use memo::Memo;
 pub use visitor::{NoVisitor, Visitor};
 
 use crate::timestamp::Timestamp;

@@ -41,11 +41,17 @@ impl<'a> Ruleset<'a> {
     /// The bytes of `text`; none where it is damaged.
     #[inline(always)]
     pub(crate) fn bytes(&self, text: Text) -> &'a [u8] {
-        // What is long lies beyond all text.
-        match part(self.tables.text, text.start, text.len.into()) {
+        match self.short(text) {
             Some(bytes) => bytes,
             None => self.long(text),
         }
+    }
+
+    /// The bytes of `text`, unless it is long or damaged: nearly none is.
+    #[inline(always)]
+    pub(crate) fn short(&self, text: Text) -> Option<&'a [u8]> {
+        // What is long lies beyond all text.
+        part(self.tables.text, text.start, text.len.into())
     }
 
     #[cold]
@@ -61,8 +67,16 @@ impl<'a> Ruleset<'a> {
         if text.len != Text::short_len(other.len()) {
             return false;
         }
-        let bytes = self.bytes(text);
-        bytes.first() == other.first() && same(bytes, other)
+        match self.short(text) {
+            Some(bytes) => bytes.first() == other.first() && same(bytes, other),
+            None => self.is_long(text, other),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn is_long(&self, text: Text, other: &[u8]) -> bool {
+        self.long(text) == other
     }
 
     /// How many bytes `text` has.

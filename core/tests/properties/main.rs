@@ -5,8 +5,8 @@ mod generate;
 
 use jackstaff_core::source::devcycle::{Details, fault_message, parse_user};
 use jackstaff_core::{
-    CompileOptions, ConditionView, MAX_STEPS, OpenError, Reason, Ruleset, SharedRuleset, Timestamp, Visitor, compile,
-    is_snapshot,
+    CompileOptions, ConditionView, MAX_STEPS, Memo, NoVisitor, OpenError, Reason, Ruleset, SharedRuleset, Timestamp,
+    Visitor, compile, is_snapshot,
 };
 use proptest::prelude::*;
 
@@ -43,6 +43,8 @@ fn everything(ruleset: &Ruleset<'_>, user: &[u8], now: i64) -> Vec<String> {
     let mut answers = vec![ruleset.project_json().to_owned(), ruleset.environment_json().to_owned()];
     let mut reader = Reader::default();
     let mut session = ruleset.session(&context, Timestamp(now));
+    let mut memo = Memo::default();
+    let mut remembering = ruleset.session(&context, Timestamp(now)).with_memo(&mut memo);
     for flag in ruleset.flags() {
         let decision = session.evaluate(flag, &mut reader);
         let view = ruleset.flag(flag).unwrap();
@@ -51,6 +53,7 @@ fn everything(ruleset: &Ruleset<'_>, user: &[u8], now: i64) -> Vec<String> {
         answers.push(format!("{} {:?}", view.key, decision));
         // Alone, in a session of its own, it is decided no differently.
         assert_eq!(ruleset.evaluate(flag, &context, Timestamp(now)), decision);
+        assert_eq!(remembering.evaluate(flag, &mut NoVisitor), decision);
     }
     assert!(reader.conditions <= MAX_STEPS);
     answers
@@ -60,6 +63,8 @@ fn everything(ruleset: &Ruleset<'_>, user: &[u8], now: i64) -> Vec<String> {
 fn survives(ruleset: &Ruleset<'_>, user: &[u8], now: i64) {
     let context = parse_user(user).unwrap();
     let _ = (ruleset.project_json(), ruleset.environment_json(), ruleset.revision(), ruleset.digest());
+    let mut memo = Memo::default();
+    let mut remembering = ruleset.session(&context, Timestamp(now)).with_memo(&mut memo);
     let mut reader = Reader::default();
     let mut session = ruleset.session(&context, Timestamp(now)).with_overrides(&[("f0", "v0"), ("f1", "v2")]);
     for flag in ruleset.flags() {
@@ -70,6 +75,7 @@ fn survives(ruleset: &Ruleset<'_>, user: &[u8], now: i64) {
         if let Some(value) = decision.value {
             value.write_json(&mut String::new());
         }
+        let _ = remembering.evaluate(flag, &mut NoVisitor);
     }
     assert!(reader.conditions <= MAX_STEPS);
     let mut details = Details::default();
