@@ -3,46 +3,16 @@
 //! A VM has one thread and runs one callback at a time, so a table that is borrowed can only be met by a host that calls in from within a
 //! call. That finds nothing, as a context does that this VM does not know: neither may trap.
 
-use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::cell::RefCell;
+
+use jackstaff_plugin::{ByNumber, Root, works_for};
 
 use crate::request::Request;
-use crate::root::Root;
-
-/// Something for each of the numbers that Envoy counts up.
-pub(crate) type ByNumber<T> = HashMap<u32, T, BuildHasherDefault<Spread>>;
-
-/// Spreads numbers over a table. Envoy chooses them, so nobody can have them meet in one place.
-#[derive(Default)]
-pub(crate) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|&byte| self.write_u32(byte.into()));
-    }
-
-    fn write_u32(&mut self, number: u32) {
-        /// 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming, section 6.4).
-        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-        self.0 = (self.0 ^ u64::from(number)).wrapping_mul(GOLDEN);
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
 
 thread_local! {
     /// Few: configurations in force, and those that end.
     static ROOTS: RefCell<Vec<(u32, Root)>> = const { RefCell::new(Vec::new()) };
     static REQUESTS: RefCell<ByNumber<Request>> = RefCell::default();
-    static AT_WORK: Cell<u32> = const { Cell::new(0) };
-}
-
-/// The context whose callback runs.
-pub(crate) fn at_work() -> u32 {
-    AT_WORK.get()
 }
 
 /// Takes up a context: a root where it has no parent.
@@ -53,7 +23,7 @@ pub(crate) fn create(context: u32, parent: u32) {
                 roots.push((context, Root::default()));
             }
         });
-    } else if let Some(request) = root(parent, |root| root.request()) {
+    } else if let Some(request) = root(parent, |root| Request::new(root.plugin())) {
         REQUESTS.with(|requests| {
             if let Ok(mut requests) = requests.try_borrow_mut() {
                 requests.insert(context, request);
@@ -64,7 +34,7 @@ pub(crate) fn create(context: u32, parent: u32) {
 
 /// Has a root do something, if there is such a root.
 pub(crate) fn root<T>(context: u32, work: impl FnOnce(&mut Root) -> T) -> Option<T> {
-    AT_WORK.set(context);
+    works_for(context);
     ROOTS.with(|roots| {
         let mut roots = roots.try_borrow_mut().ok()?;
         roots.iter_mut().find(|(id, _)| *id == context).map(|(_, root)| work(root))
@@ -73,7 +43,7 @@ pub(crate) fn root<T>(context: u32, work: impl FnOnce(&mut Root) -> T) -> Option
 
 /// Has a request do something, if there is such a request.
 pub(crate) fn request<T>(context: u32, work: impl FnOnce(&mut Request) -> T) -> Option<T> {
-    AT_WORK.set(context);
+    works_for(context);
     REQUESTS.with(|requests| requests.try_borrow_mut().ok()?.get_mut(&context).map(work))
 }
 

@@ -8,9 +8,10 @@
 
 use std::ptr;
 
-use crate::calls;
+use jackstaff_plugin::calls;
+use jackstaff_plugin::host::{Action, call};
+
 use crate::contexts;
-use crate::host::{Action, call};
 
 unsafe extern "C" {
     fn __wasm_call_ctors();

@@ -1,8 +1,11 @@
 //! The Envoy filter: decides flags for every request and puts them into its headers.
 //!
-//! What it decides and writes is [`jackstaff_service::injector`]'s, and what it answers by itself [`jackstaff_service::filter_api`]'s; here is what proxy-wasm forces on it. One VM serves several plugin
-//! configurations, so all state lies in the root context of each. Nothing here may trap: a trap costs every request of the worker until
-//! Envoy has loaded the module again.
+//! What it decides and writes is [`jackstaff_service::injector`]'s; here is the path that every request takes, and jackstaff-plugin has what a
+//! plugin configuration is and does beside it. The two are crates because cargo optimises crate by crate: this one is built for speed, with the
+//! injector's generic code, which is made here, and all else for size.
+//!
+//! One VM serves several plugin configurations, so all state lies in the root context of each. Nothing here may trap: a trap costs every
+//! request of the worker until Envoy has loaded the module again.
 
 #![deny(
     clippy::unwrap_used,
@@ -12,14 +15,6 @@
     clippy::arithmetic_side_effects
 )]
 
-mod calls;
 mod contexts;
 mod entry;
-mod events;
-mod host;
-mod metrics;
-mod platform;
-mod refresh;
 mod request;
-mod root;
-mod store;

@@ -4,20 +4,16 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
-use http::{HeaderValue, Response, StatusCode};
+use http::Response;
 use jackstaff_core::Timestamp;
+use jackstaff_plugin::Plugin;
+use jackstaff_plugin::host::{self, Action, BufferType, HeaderMap, MapType};
 use jackstaff_service::MAX_BODY_BYTES;
 use jackstaff_service::executor::Task;
 use jackstaff_service::filter_api::Asked;
-use jackstaff_service::filter_users::FilterUsers;
 use jackstaff_service::identity::Surroundings;
 use jackstaff_service::injector::{Exchange, ResponseHeaders};
 use jackstaff_service::user_data::Recalled;
-
-use crate::host::{self, Action, BufferType, HeaderMap, MapType};
-use crate::platform::EnvoyPlatform;
-use crate::root::Plugin;
 
 /// A request, from its headers to the headers of its response.
 pub(crate) struct Request {
@@ -46,12 +42,14 @@ impl Request {
     }
 
     /// Begins to answer a request to the API whose body has come, or as much of it as is read.
+    #[inline(never)]
     fn answer(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Answered) {
             Stage::Body(request) => {
-                if let Some(api) = self.plugin.as_ref().and_then(|plugin| plugin.api.as_ref()) {
-                    let body = host::body(BufferType::RequestBody, MAX_BODY_BYTES.saturating_add(1));
-                    self.stage = Stage::Answering(api.answer(*request, Bytes::from(body)));
+                let body = host::body(BufferType::RequestBody, MAX_BODY_BYTES.saturating_add(1));
+                let task = self.plugin.as_ref().and_then(|plugin| plugin.answer(*request, Bytes::from(body)));
+                if let Some(task) = task {
+                    self.stage = Stage::Answering(task);
                     self.go_on();
                 }
             }
@@ -60,6 +58,7 @@ impl Request {
     }
 
     /// Goes on with what waited for an answer.
+    #[inline(never)]
     pub(crate) fn go_on(&mut self) {
         match std::mem::replace(&mut self.stage, Stage::Answered) {
             Stage::Answering(mut task) => match task.poll() {
@@ -85,10 +84,10 @@ impl Request {
         let Ok(mut injector) = plugin.injector.try_borrow_mut() else { return Action::Continue };
         if plugin.refuses && injector.flags().is_none() {
             self.stage = Stage::Answered;
-            host::reply(&unavailable());
+            plugin.refuse();
             return Action::Pause;
         }
-        let mut envoy = Envoy { map: MapType::RequestHeaders, users: plugin.users.as_ref(), recall };
+        let mut envoy = Envoy { map: MapType::RequestHeaders, plugin: Some(&**plugin), recall };
         match (injector.inject(&map.pairs(), &mut envoy), envoy.recall) {
             (Poll::Pending, Recall::Begun(task)) => {
                 self.stage = Stage::Recalling(map, task);
@@ -103,21 +102,18 @@ impl Request {
     }
 }
 
-/// The answer to requests while there is no ruleset, where the configuration wants them refused.
-fn unavailable() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(b"there is no ruleset yet: try again\n"));
-    *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-    response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
-    response
-}
-
 impl Request {
     /// Its headers have come, and with `end` all of it.
     pub(crate) fn headers(&mut self, end: bool) -> Action {
         let Some(plugin) = &self.plugin else { return Action::Continue };
         let map = HeaderMap::get(MapType::RequestHeaders);
-        let Some(api) = &plugin.api else { return self.inject(map, Recall::Ask) };
-        match api.request(&map.pairs()) {
+        if plugin.has_api() { self.api(map, end) } else { self.inject(map, Recall::Ask) }
+    }
+
+    /// As [`headers`](Self::headers), where some requests are for the API.
+    #[inline(never)]
+    fn api(&mut self, map: HeaderMap, end: bool) -> Action {
+        match self.plugin.as_ref().and_then(|plugin| plugin.asked(&map.pairs())) {
             None => return self.inject(map, Recall::Ask),
             Some(Ok(request)) => {
                 self.stage = Stage::Body(Box::new(request));
@@ -134,6 +130,7 @@ impl Request {
     }
 
     /// Some more of its body has come: `size` bytes are there.
+    #[inline(never)]
     pub(crate) fn body(&mut self, size: usize, end: bool) -> Action {
         if matches!(self.stage, Stage::Application(_)) {
             return Action::Continue;
@@ -146,6 +143,7 @@ impl Request {
     }
 
     /// Its trailers have come.
+    #[inline(never)]
     pub(crate) fn trailers(&mut self) -> Action {
         if let Some(plugin) = &self.plugin
             && let Ok(injector) = plugin.injector.try_borrow()
@@ -187,13 +185,13 @@ enum Recall {
 /// The request's headers or trailers, in Envoy.
 struct Envoy<'p> {
     map: MapType,
-    users: Option<&'p FilterUsers<EnvoyPlatform>>,
+    plugin: Option<&'p Plugin>,
     recall: Recall,
 }
 
 impl Envoy<'_> {
     const fn new(map: MapType) -> Self {
-        Self { map, users: None, recall: Recall::Ask }
+        Self { map, plugin: None, recall: Recall::Ask }
     }
 }
 
@@ -203,7 +201,7 @@ impl Surroundings for Envoy<'_> {
     }
 
     fn property(&mut self, path: &[String]) -> Option<Vec<u8>> {
-        host::property(&path.join("\0"))
+        host::property_at(path)
     }
 }
 
@@ -213,13 +211,13 @@ impl Exchange for Envoy<'_> {
     }
 
     fn recall(&mut self, id: &str) -> Poll<Option<Recalled<()>>> {
-        let Some(users) = self.users else { return Poll::Ready(None) };
         if let Recall::Known(recalled) = std::mem::replace(&mut self.recall, Recall::Ask) {
             return Poll::Ready(Some(recalled));
         }
-        match users.recall(id) {
-            Ok(recalled) => Poll::Ready(Some(recalled)),
-            Err(task) => {
+        match self.plugin.and_then(|plugin| plugin.recall(id)) {
+            None => Poll::Ready(None),
+            Some(Ok(recalled)) => Poll::Ready(Some(recalled)),
+            Some(Err(task)) => {
                 self.recall = Recall::Begun(task);
                 Poll::Pending
             }

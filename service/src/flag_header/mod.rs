@@ -69,6 +69,9 @@ struct Texts {
 }
 
 impl Slot {
+    /// Once for each variant.
+    #[cold]
+    #[inline(never)]
     fn write(&self, ruleset: &Ruleset<'_>, decision: &Decision<'_>, options: &Options) -> Option<Texts> {
         let value = decision.value?;
         let variant = decision.choice.filter(|_| options.variants).and_then(|choice| ruleset.variant(choice.variant));

@@ -108,6 +108,7 @@ impl<'v> FromJson<'v> for Anonymous {
 
 impl Anonymous {
     /// Whether the visitor of this request agrees, where that is asked.
+    #[inline(never)] // as injector/seldom.rs
     pub(super) fn may_be_used(&self, headers: &Headers<'_>) -> bool {
         let agreed = |consent: &Consent| cookie(headers, &consent.cookie) == Some(consent.value.as_bytes());
         self.consent.as_ref().is_none_or(agreed)
@@ -123,6 +124,7 @@ impl Anonymous {
     }
 
     /// A new id of these bits, in hexadecimal.
+    #[inline(never)] // as injector/seldom.rs
     pub(super) fn create<'h>(&self, bits: [u8; 16]) -> Identity<'h> {
         let id = format!("{:032x}", u128::from_be_bytes(bits));
         Identity { set_cookie: Some(self.set_cookie(&id)), id: Cow::Owned(id) }

@@ -108,6 +108,7 @@ impl Attribute {
 
     /// Envoy hands over text as it is, a number as the 8 bytes of a double (little-endian) and a boolean as one byte, and does not say which
     /// (measured: the type is the configuration's to know).
+    #[inline(never)] // as injector/seldom.rs
     fn read_property(&self, value: &[u8]) -> Option<Value<'static>> {
         match (self.kind, value) {
             (AttributeType::Number, value) if value.len() == 8 && !value.iter().all(u8::is_ascii_graphic) => {

@@ -8,6 +8,7 @@ use crate::filter_config::ConfigErrors;
 /// The value of the first cookie of this name, without the quotes that may stand around it. A request may carry several `Cookie` headers:
 /// HTTP/2 clients send one per cookie.
 #[must_use]
+#[inline(never)] // as injector/seldom.rs
 pub fn cookie<'h>(headers: &Headers<'h>, name: &str) -> Option<&'h [u8]> {
     headers
         .iter()

@@ -3,30 +3,26 @@
 mod count;
 mod guard;
 mod load;
+mod seldom;
 mod test_control;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::task::Poll;
 
-use jackstaff_core::source::{document, flagd};
-use jackstaff_core::{Context, Dialect, SharedRuleset, Timestamp, Value};
+use jackstaff_core::{Context, Memo, SharedRuleset, Timestamp};
 
 pub use self::count::Count;
 pub(crate) use self::guard::folded;
 pub use self::test_control::{TestControl, TestControlError};
 use crate::filter_config::{ConfigError, FilterConfig, HeaderNames, OverridesConfig, ResponseConfig};
-use crate::flag_header::{FlagHeader, Freshness, write_counts, write_user_data};
-use crate::identity::{
-    Attribute, ContextHeader, Headers, Identity, MAX_ID_BYTES, Source, Surroundings, context_json, cookie, first,
-    identify, user,
-};
-use crate::overrides::{Chosen, verify};
+use crate::flag_header::{FlagHeader, Freshness};
+use crate::identity::{Attribute, ContextHeader, Headers, Identity, Source, Surroundings, first, identify};
 use crate::ruleset_supply::Fresh;
 use crate::user_data::Recalled;
 use count::Tally;
 use guard::Guard;
 use load::Selection;
+use seldom::{control, forced, tell_browsers, trusted, trusted_context, write_status};
 
 /// The request that is worked on, and what its platform gives.
 pub trait Exchange: Surroundings {
@@ -218,8 +214,7 @@ impl Injector {
             self.tally.user_data(recalled.outcome);
             recalled.merge_under(&mut context, dialect);
         }
-        let control = self.test.as_ref().and_then(|name| first(headers, name)).map(TestControl::parse);
-        let control = control.and_then(Result::ok);
+        let control = self.test.as_ref().and_then(|name| control(headers, name));
         let Some(header) = routed(&mut loaded.headers, headers, exchange) else { return Poll::Ready(Vec::new()) };
         let now = control.as_ref().and_then(|control| control.now).unwrap_or_else(|| {
             // Asking the clock takes some of a microsecond. Where the time makes no difference, any will do.
@@ -227,13 +222,10 @@ impl Injector {
             if asks { exchange.now() } else { Timestamp(0) }
         });
         let ruleset = loaded.ruleset.get();
-        let mut session = ruleset.session(&context, now);
+        let mut memo = Memo::default();
+        let mut session = ruleset.session(&context, now).with_memo(&mut memo);
         if control.is_some() || self.overrides.is_some() {
-            let chosen = self.overrides.as_ref().map_or_else(Chosen::new, |overrides| chosen(overrides, headers, now));
-            let mut overrides: Vec<(&str, &str)> =
-                chosen.iter().map(|(decision, variant)| (decision.as_str(), variant.as_str())).collect();
-            overrides.extend(control.iter().flat_map(TestControl::overrides));
-            session = session.with_overrides(&overrides);
+            session = forced(session, self.overrides.as_ref(), control.as_ref(), headers, now);
         }
         let counts = header.write(ruleset, &mut session, |name, value| exchange.set(name, value.as_bytes()));
         self.tally.requests = self.tally.requests.saturating_add(1);
@@ -247,53 +239,17 @@ impl Injector {
         }
         exchange.set(&self.names.key, &header.key());
         let mut response = ResponseHeaders::new();
-        response.extend(set_cookie.map(|cookie| ("set-cookie".to_owned(), cookie)));
-        response.extend(self.response.header.iter().map(|name| (name.clone(), flags.to_owned())));
-        if self.response.server_timing {
-            let quoted = flags.replace('\\', "\\\\").replace('"', "\\\"");
-            response.push(("server-timing".to_owned(), format!("jackstaff;desc=\"{quoted}\"")));
+        if set_cookie.is_some() || self.response.header.is_some() || self.response.server_timing {
+            tell_browsers(&mut response, set_cookie, &self.response, flags);
         }
         let status = if counts.errors == 0 && counts.omitted == 0 && recalled.is_none() {
             &loaded.status
         } else {
-            self.status.clone_from(&loaded.status);
-            if let Some(recalled) = &recalled {
-                write_user_data(&mut self.status, recalled.outcome.as_str(), false);
-            }
-            write_counts(&mut self.status, counts.errors, counts.omitted);
+            write_status(&mut self.status, &loaded.status, counts, recalled.as_ref());
             &self.status
         };
         exchange.set(&self.names.status, status.as_bytes());
         Poll::Ready(response)
-    }
-}
-
-/// The variants that the request's token chooses, if it has one that counts.
-fn chosen(config: &OverridesConfig, headers: &Headers<'_>, now: Timestamp) -> Chosen {
-    let header = config.header.as_ref().and_then(|name| first(headers, name));
-    let token = header.or_else(|| config.cookie.as_ref().and_then(|name| cookie(headers, name)));
-    token.and_then(|token| verify(config.secret.as_bytes(), token, now).ok()).unwrap_or_default()
-}
-
-/// The user that a trusted proxy names. With a second copy of the header somebody else has named one too, and neither can be trusted.
-fn trusted<'h>(headers: &Headers<'h>, name: &str) -> Option<Cow<'h, [u8]>> {
-    let mut copies = headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name.as_bytes()));
-    match (copies.next(), copies.next()) {
-        (Some((_, value)), None) => context_json(value),
-        _ => None,
-    }
-}
-
-/// The user as the ruleset's dialect writes one: DevCycle's user object, or OpenFeature's evaluation context.
-fn trusted_context(json: &[u8], dialect: Dialect) -> Option<Context<'_>> {
-    match dialect {
-        Dialect::DevCycle => user(json).ok(),
-        Dialect::Flagd => match document(json) {
-            Ok(Value::Map(members)) => flagd::parse_context(members, dialect)
-                .ok()
-                .filter(|context| context.targeting_key().is_none_or(|key| key.len() <= MAX_ID_BYTES)),
-            _ => None,
-        },
     }
 }
 

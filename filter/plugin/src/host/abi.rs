@@ -3,33 +3,45 @@
 /// What becomes of a request after a callback.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Action {
+pub enum Action {
+    /// It goes on.
     Continue = 0,
+    /// It waits until the filter lets it go on, or answers it.
     Pause = 1,
 }
 
 /// A map of headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MapType {
+pub enum MapType {
+    /// The request's.
     RequestHeaders = 0,
+    /// What follows the body of the request.
     RequestTrailers = 1,
+    /// The response's.
     ResponseHeaders = 2,
+    /// Those of another server's answer.
     CallResponseHeaders = 6,
 }
 
 /// A buffer of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum BufferType {
+pub enum BufferType {
+    /// The request's body.
     RequestBody = 0,
+    /// The body of another server's answer.
     CallResponseBody = 4,
+    /// The configuration of the plugin.
     PluginConfiguration = 7,
 }
 
 /// How much a line of the log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogLevel {
+    /// Worth knowing.
     Info = 2,
+    /// Somebody should look at it.
     Warn = 3,
+    /// Something does not work.
     Error = 4,
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn begin(cluster: &str, headers: &[(&[u8], &[u8])], body: &[u8], limi
 }
 
 /// Lets this context do what follows. Where the host no longer has it, the root stays at work.
-pub(crate) fn act_for(context: u32) {
+pub fn act_for(context: u32) {
     // SAFETY: a number is all that goes over.
     unsafe { proxy_set_effective_context(context) };
 }

@@ -9,7 +9,7 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use jackstaff_core::source::MAX_SOURCE_BYTES;
 use jackstaff_service::platform::{FetchError, PlatformError, READ};
 
-use crate::contexts::{self, ByNumber};
+use crate::at_work::{ByNumber, at_work};
 use crate::host::call::{self, Refused};
 use crate::host::{self, BufferType, HeaderMap, MapType};
 
@@ -63,7 +63,7 @@ fn begin(cluster: &str, request: &Request<Bytes>, limit_ms: u32) -> Result<Call,
     // None at all would be no limit, and the request would wait for ever.
     match call::begin(cluster, &headers, request.body(), limit_ms.max(1)) {
         Ok(token) => {
-            with(|calls| calls.insert(token, Waiting { context: contexts::at_work(), answer: None }));
+            with(|calls| calls.insert(token, Waiting { context: at_work(), answer: None }));
             Ok(Call(token))
         }
         Err(Refused::Unknown) => Err(PlatformError(format!(
@@ -77,12 +77,14 @@ fn begin(cluster: &str, request: &Request<Bytes>, limit_ms: u32) -> Result<Call,
 }
 
 /// Who waits for the answer to a call, if somebody still does.
-pub(crate) fn caller(token: u32) -> Option<u32> {
+#[inline(never)]
+pub fn caller(token: u32) -> Option<u32> {
     with(|calls| calls.get(&token).map(|waiting| waiting.context))
 }
 
 /// Takes the answer that Envoy has at hand. To be called while it delivers it.
-pub(crate) fn answered(token: u32, body_size: usize) {
+#[inline(never)]
+pub fn answered(token: u32, body_size: usize) {
     let answer = take(body_size);
     with(|calls| calls.get_mut(&token).map(|waiting| waiting.answer = Some(answer)));
 }

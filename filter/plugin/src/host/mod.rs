@@ -6,7 +6,7 @@
 #![allow(unsafe_code, reason = "calls across the module's border")]
 
 mod abi;
-pub(crate) mod call;
+pub mod call;
 pub(crate) mod metrics;
 pub(crate) mod shared;
 
@@ -15,7 +15,8 @@ use std::ptr;
 use bytes::Bytes;
 use http::Response;
 
-pub(crate) use self::abi::{Action, BufferType, LogLevel, MapType};
+pub(crate) use self::abi::LogLevel;
+pub use self::abi::{Action, BufferType, MapType};
 use self::abi::{NOT_FOUND, OK};
 
 #[link(wasm_import_module = "env")]
@@ -83,7 +84,7 @@ pub(crate) fn plugin_configuration() -> Option<Vec<u8>> {
 }
 
 /// What has come of a body, as far as `most` bytes; empty where there is none.
-pub(crate) fn body(which: BufferType, most: usize) -> Vec<u8> {
+pub fn body(which: BufferType, most: usize) -> Vec<u8> {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     // SAFETY: the host writes a pointer and a size to where these point.
     let status = unsafe { proxy_get_buffer_bytes(which as u32, 0, most, &raw mut data, &raw mut size) };
@@ -98,7 +99,7 @@ pub(crate) fn tick_every(ms: u32) {
 }
 
 /// Lets a request go on that waited. The host does so after the callback has returned.
-pub(crate) fn resume() {
+pub fn resume() {
     /// As the ABI has it: the request, not the response.
     const REQUEST: u32 = 0;
     // SAFETY: a number is all that goes over.
@@ -112,7 +113,7 @@ pub(crate) fn done() {
 }
 
 /// A property, by its path, whose parts a NUL divides; nothing where there is none.
-pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
+pub fn property(path: &str) -> Option<Vec<u8>> {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     // SAFETY: the pointer and the size are those of a live string; the host writes a pointer and a size to where the others point.
     let status = unsafe { proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
@@ -120,8 +121,13 @@ pub(crate) fn property(path: &str) -> Option<Vec<u8>> {
     (status == OK).then(|| unsafe { take(data, size) })
 }
 
+/// As [`property`], by the parts of its path.
+pub fn property_at(path: &[String]) -> Option<Vec<u8>> {
+    property(&path.join("\0"))
+}
+
 /// Keeps text in the stream's filter state, under `wasm.` and this name.
-pub(crate) fn note(name: &str, value: &str) {
+pub fn note(name: &str, value: &str) {
     // SAFETY: the pointers and sizes are those of live strings.
     unsafe { proxy_set_property(name.as_ptr(), name.len(), value.as_ptr(), value.len()) };
 }
@@ -132,7 +138,7 @@ const DETAILS: &str = "jackstaff_api";
 const NO_GRPC_STATUS: i32 = -1;
 
 /// Answers the request in the application's place. Where the host refuses, the answer has begun already or the client is gone.
-pub(crate) fn reply(response: &Response<Bytes>) {
+pub fn reply(response: &Response<Bytes>) {
     let pairs: Vec<_> =
         response.headers().iter().map(|(name, value)| (name.as_str().as_bytes(), value.as_bytes())).collect();
     let map = HeaderMap::of(&pairs).0;
@@ -153,7 +159,7 @@ pub(crate) fn reply(response: &Response<Bytes>) {
 }
 
 /// Milliseconds since 1970; 0 where the host has no clock.
-pub(crate) fn now_millis() -> i64 {
+pub fn now_millis() -> i64 {
     let mut nanoseconds = 0_u64;
     // SAFETY: the host writes one number to where this points.
     unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) };
@@ -161,7 +167,7 @@ pub(crate) fn now_millis() -> i64 {
 }
 
 /// Bits from the host's source of randomness.
-pub(crate) fn random() -> Option<[u8; 16]> {
+pub fn random() -> Option<[u8; 16]> {
     let mut bits = [0; 16];
     // SAFETY: the buffer has this size.
     let status = unsafe { random_get(bits.as_mut_ptr(), bits.len()) };
@@ -169,24 +175,24 @@ pub(crate) fn random() -> Option<[u8; 16]> {
 }
 
 /// Adds a header beside those of its name.
-pub(crate) fn add(map: MapType, name: &str, value: &[u8]) -> bool {
+pub fn add(map: MapType, name: &str, value: &[u8]) -> bool {
     // SAFETY: the pointers and sizes are those of live slices.
     unsafe { proxy_add_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len()) == OK }
 }
 
 /// Removes all headers of a name.
-pub(crate) fn remove(map: MapType, name: &[u8]) -> bool {
+pub fn remove(map: MapType, name: &[u8]) -> bool {
     // SAFETY: the pointer and the size are those of a live slice.
     unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) == OK }
 }
 
 /// All headers, in the form in which the host hands them over: the number of pairs, the sizes of each name and value, then the bytes, each
 /// name and value followed by a NUL. Numbers are 32 bits, little-endian.
-pub(crate) struct HeaderMap(Vec<u8>);
+pub struct HeaderMap(Vec<u8>);
 
 impl HeaderMap {
     /// Reads a map; an empty one where the host does not give it.
-    pub(crate) fn get(map: MapType) -> Self {
+    pub fn get(map: MapType) -> Self {
         let (mut data, mut size) = (ptr::null_mut(), 0);
         // SAFETY: the host writes a pointer and a size to where these point.
         let status = unsafe { proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size) };
@@ -221,10 +227,12 @@ impl HeaderMap {
     }
 
     /// The pairs, as far as the bytes make sense.
-    pub(crate) fn pairs(&self) -> Vec<(&[u8], &[u8])> {
+    #[inline]
+    pub fn pairs(&self) -> Vec<(&[u8], &[u8])> {
         self.read().unwrap_or_default()
     }
 
+    #[inline]
     fn read(&self) -> Option<Vec<(&[u8], &[u8])>> {
         let (count, rest) = self.0.split_first_chunk()?;
         let count = usize::try_from(u32::from_le_bytes(*count)).ok()?;
