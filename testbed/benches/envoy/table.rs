@@ -11,18 +11,35 @@ pub struct Row {
     pub service: f64,
 }
 
-pub struct Table(Vec<Row>);
+pub struct Table {
+    rows: Vec<Row>,
+    /// What the filter adds in each Envoy.
+    each: Vec<f64>,
+}
+
+/// What a variant adds, in Envoy and in the service.
+fn added(rows: &[Row], variant: Variant) -> f64 {
+    let total =
+        |variant| rows.iter().find(|row| row.variant == variant).map_or(f64::NAN, |row| row.envoy + row.service);
+    total(variant) - total(Variant::Nothing)
+}
 
 impl Table {
-    pub const fn new(rows: Vec<Row>) -> Self {
-        Self(rows)
+    /// The mean of what several Envoys came to.
+    pub fn of(runs: &[Vec<Row>]) -> Self {
+        let mean = |variant, of: fn(&Row) -> f64| {
+            runs.iter().flatten().filter(|row| row.variant == variant).map(of).sum::<f64>() / runs.len() as f64
+        };
+        let rows = Variant::ALL.map(|variant| Row {
+            variant,
+            envoy: mean(variant, |row| row.envoy),
+            service: mean(variant, |row| row.service),
+        });
+        Self { rows: rows.into(), each: runs.iter().map(|rows| added(rows, Variant::Jackstaff)).collect() }
     }
 
-    /// What a variant adds, in Envoy and in the service.
     fn added(&self, variant: Variant) -> f64 {
-        let total =
-            |variant| self.0.iter().find(|row| row.variant == variant).map_or(f64::NAN, |row| row.envoy + row.service);
-        total(variant) - total(Variant::Nothing)
+        added(&self.rows, variant)
     }
 
     /// The filter's share of what a variant adds, and the most that the design allows.
@@ -40,7 +57,7 @@ impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "| in front of the router | Envoy | service | added | Jackstaff adds … of it | budget | ok |")?;
         writeln!(f, "|---|---:|---:|---:|---:|---:|---|")?;
-        for row in &self.0 {
+        for row in &self.rows {
             let service = if row.variant.service().is_some() { micro(row.service) } else { String::new() };
             let added = if row.variant == Variant::Nothing { String::new() } else { micro(self.added(row.variant)) };
             let (share, budget, ok) = match self.budget(row.variant) {
@@ -52,7 +69,8 @@ impl fmt::Display for Table {
             let (name, envoy) = (row.variant.name(), micro(row.envoy));
             writeln!(f, "| {name} | {envoy} | {service} | {added} | {share} | {budget} | {ok} |")?;
         }
-        Ok(())
+        let each: Vec<_> = self.each.iter().map(|&added| micro(added)).collect();
+        writeln!(f, "\nFrom one Envoy to the next Jackstaff adds {}.", each.join(", "))
     }
 }
 
