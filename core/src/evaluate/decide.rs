@@ -51,10 +51,12 @@ impl<'a> Ruleset<'a> {
 }
 
 impl<'r, 'c> Session<'r, 'c> {
-    /// Has the session remember in `memo`, which must be new, what conditions come to: for who has several flags decided, without anyone
-    /// watching.
+    /// Has the session remember in `memo` what conditions come to, forgetting what is in there: for who has several flags decided, without
+    /// anyone watching.
     #[must_use]
+    #[inline]
     pub fn with_memo(mut self, memo: &'c mut Memo) -> Self {
+        *memo = Memo::default();
         // Who asked to be part of a decision is another question for each.
         self.memo = if self.ruleset.tables.meta.opt_in { None } else { Some(memo) };
         self

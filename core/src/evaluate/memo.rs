@@ -40,32 +40,50 @@ mod tests {
     use crate::source::devcycle::parse_user;
     use crate::{CompileOptions, NoVisitor, Ruleset, Timestamp, compile};
 
-    /// The rules of all features ask the same, the last two by one condition; what it comes to differs.
-    #[test]
-    fn who_asked_for_one_decision_did_not_ask_for_another() {
+    /// The features `a`, `b` and `c`, whose rules all ask `filter`; the last two by one condition.
+    fn snapshot(filter: &str) -> Vec<u8> {
         let feature = |key: &str| {
             format!(
                 r#"{{"_id":"f-{key}","key":"{key}","type":"release","settings":{{"optInEnabled":true}},
                 "variations":[{{"_id":"v-{key}","key":"on","name":"On","variables":[{{"_var":"{key}","value":true}}]}}],
-                "configuration":{{"_id":"c-{key}","targets":[{{"_id":"t-{key}","_audience":{{"filters":{{"operator":"and","filters":[{{"type":"optIn"}}]}}}},
+                "configuration":{{"_id":"c-{key}","targets":[{{"_id":"t-{key}","_audience":{{"filters":{{"operator":"and","filters":[{filter}]}}}},
                 "distribution":[{{"_variation":"v-{key}","percentage":1}}]}}]}}}}"#
             )
         };
+        let variable = |key: &str| format!(r#"{{"_id":"{key}","key":"{key}","type":"Boolean"}}"#);
         let source = format!(
-            r#"{{"project":{{"_id":"p","key":"p","settings":{{"optIn":{{"enabled":true}}}}}},"environment":{{"_id":"e","key":"e"}},
-            "variables":[{{"_id":"a","key":"a","type":"Boolean"}},{{"_id":"b","key":"b","type":"Boolean"}},{{"_id":"c","key":"c","type":"Boolean"}}],"features":[{},{},{}]}}"#,
-            feature("a"),
-            feature("b"),
-            feature("c")
+            r#"{{"project":{{"_id":"p","key":"p","settings":{{"optIn":{{"enabled":{}}}}}}},"environment":{{"_id":"e","key":"e"}},
+            "variables":[{}],"features":[{}]}}"#,
+            filter.contains("optIn"),
+            ["a", "b", "c"].map(variable).join(","),
+            ["a", "b", "c"].map(feature).join(",")
         );
-        let bytes = compile(source.as_bytes(), &CompileOptions::default()).unwrap().snapshot;
-        let ruleset = Ruleset::open(&bytes).unwrap();
-        let context = parse_user(br#"{"user_id":"u","optIns":{"f-b":true}}"#).unwrap();
+        compile(source.as_bytes(), &CompileOptions::default()).unwrap().snapshot
+    }
+
+    /// Which of them a user has.
+    fn decided(snapshot: &[u8], user: &str, memo: &mut Memo) -> [bool; 3] {
+        let ruleset = Ruleset::open(snapshot).unwrap();
+        let context = parse_user(user.as_bytes()).unwrap();
+        let mut session = ruleset.session(&context, Timestamp(0)).with_memo(memo);
+        ["a", "b", "c"].map(|key| session.evaluate(ruleset.find(key).unwrap(), &mut NoVisitor).value.is_some())
+    }
+
+    #[test]
+    fn who_asked_for_one_decision_did_not_ask_for_another() {
+        let snapshot = snapshot(r#"{"type":"optIn"}"#);
+        let user = r#"{"user_id":"u","optIns":{"f-b":true}}"#;
+        assert_eq!(decided(&snapshot, user, &mut Memo::default()), [false, true, false]);
+    }
+
+    #[test]
+    fn nothing_of_one_context_is_left_for_the_next() {
+        let snapshot = snapshot(r#"{"type":"user","subType":"user_id","comparator":"=","values":["ada"]}"#);
         let mut memo = Memo::default();
-        let mut session = ruleset.session(&context, Timestamp(0)).with_memo(&mut memo);
-        let values =
-            ["a", "b", "c"].map(|key| session.evaluate(ruleset.find(key).unwrap(), &mut NoVisitor).value.is_some());
-        assert_eq!(values, [false, true, false]);
+        for user in ["ada", "bob", "ada"] {
+            let json = format!(r#"{{"user_id":"{user}"}}"#);
+            assert_eq!(decided(&snapshot, &json, &mut memo), [user == "ada"; 3]);
+        }
     }
 
     #[test]
