@@ -3,6 +3,7 @@
 //! It comes from npm, pinned by a lock file, into the cache. Where there is no npm the module stays as it is: it works the same.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -30,31 +31,41 @@ const COMPONENT: [u8; 8] = [0, b'a', b's', b'm', 0x0d, 0, 1, 0];
 /// The section of a component that holds a module.
 const CORE_MODULE: u8 = 1;
 
-/// The smaller form of a module or component, beside it in a directory of its own; made anew when the original is newer.
+/// The smaller form of a module or component, beside it in a directory of its own; made anew when it is not of this original. Which of the two
+/// is older says nothing: cargo puts an older build back when what it was made of is back.
 ///
 /// # Errors
 /// When npm is missing, or wasm-opt refuses the module.
 pub fn shrunk(original: &Path) -> Result<PathBuf> {
+    shrunk_by(original, |module| optimise(&wasm_opt()?, module, tempfile::tempdir()?.path()))
+}
+
+fn shrunk_by(original: &Path, shrink: impl Fn(&[u8]) -> Result<Vec<u8>>) -> Result<PathBuf> {
     let (dir, name) = (original.parent().context("a module lies in a directory")?, original.file_name());
     let smaller = dir.join("shrunk").join(name.context("a module has a name")?);
-    let changed = |path: &Path| fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    if changed(&smaller).is_some_and(|made| changed(original).is_some_and(|built| made > built)) {
+    let bytes = fs::read(original).with_context(|| format!("cannot read {}", original.display()))?;
+    let of = smaller.with_extension("of");
+    let this = origin(&bytes);
+    if smaller.is_file() && fs::read_to_string(&of).is_ok_and(|made| made == this) {
         return Ok(smaller);
     }
-    let tool = wasm_opt()?;
-    let bytes = fs::read(original).with_context(|| format!("cannot read {}", original.display()))?;
-    let scratch = tempfile::tempdir()?;
-    let shrunk = if bytes.starts_with(&COMPONENT) {
-        component(&bytes, |module| optimise(&tool, module, scratch.path()))?
-    } else {
-        optimise(&tool, &bytes, scratch.path())?
-    };
+    let shrunk = if bytes.starts_with(&COMPONENT) { component(&bytes, shrink)? } else { shrink(&bytes)? };
     fs::create_dir_all(dir.join("shrunk"))?;
     // Moved into place: whoever reads it meanwhile has the old one or the new one.
     let new = smaller.with_extension("new");
     fs::write(&new, shrunk)?;
+    // What breaks off here is made again: the file says nothing true until the module lies there.
+    let _ = fs::remove_file(&of);
     fs::rename(&new, &smaller)?;
+    fs::write(&of, this)?;
     Ok(smaller)
+}
+
+/// What a smaller form is made of, and how.
+fn origin(bytes: &[u8]) -> String {
+    let mut hasher = DefaultHasher::new();
+    (INSTALLATION, PASSES, FEATURES, bytes).hash(&mut hasher);
+    format!("{:016x} of {} bytes", hasher.finish(), bytes.len())
 }
 
 fn wasm_opt() -> Result<PathBuf> {
@@ -127,6 +138,9 @@ fn write_leb128(mut number: usize, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::time::SystemTime;
+
     use super::*;
 
     #[test]
@@ -144,5 +158,28 @@ mod tests {
         let shrunk = component(&sections(&long), |module| Ok(module[..300].to_vec())).unwrap();
         assert_eq!(shrunk, sections(&short));
         assert!(component(&sections(&long)[..500], |module| Ok(module.to_vec())).is_err());
+    }
+
+    #[test]
+    fn a_module_that_changed_is_shrunk_again_however_old_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let original = dir.path().join("module.wasm");
+        let times = Cell::new(0);
+        let shrunk = |content: &[u8]| {
+            fs::write(&original, content).unwrap();
+            fs::File::open(&original).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+            let smaller = shrunk_by(&original, |module| {
+                times.set(times.get() + 1);
+                Ok(module[..1].to_vec())
+            });
+            (fs::read(smaller.unwrap()).unwrap(), times.get())
+        };
+        assert_eq!(shrunk(b"one"), (b"o".to_vec(), 1));
+        assert_eq!(shrunk(b"one"), (b"o".to_vec(), 1));
+        assert_eq!(shrunk(b"another"), (b"a".to_vec(), 2));
+        assert_eq!(shrunk(b"one"), (b"o".to_vec(), 3));
+        // As where making it broke off.
+        fs::remove_file(dir.path().join("shrunk/module.of")).unwrap();
+        assert_eq!(shrunk(b"one"), (b"o".to_vec(), 4));
     }
 }
