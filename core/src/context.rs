@@ -35,7 +35,7 @@ pub struct Context<'a> {
     targeting_key: Option<Cow<'a, str>>,
     attributes: Vec<Attribute<'a>>,
     /// Where each attribute is, by the hash of its name: open addressing with linear probing, a power of two long and at most half full. None
-    /// while there are [`FEW`] attributes: looking at all of them is faster than making room.
+    /// while there are at most [`FEW`] attributes: looking at all of them is faster than making room.
     slots: Vec<Slot>,
     /// Two attributes have names of one hash, as a name in two scopes has.
     shared: bool,
@@ -56,7 +56,7 @@ impl Slot {
     }
 }
 
-/// As many attributes as need no slots.
+/// So many attributes need no slots.
 const FEW: usize = 8;
 /// As many slots as there are first.
 const FEWEST_SLOTS: usize = 32;
@@ -106,15 +106,21 @@ impl<'a> Context<'a> {
     pub fn set(&mut self, scope: Scope, name: impl Into<Cow<'a, str>>, value: Value<'a>) -> bool {
         let name = name.into();
         let hash = attribute_hash(name.as_bytes());
-        let known = self.place(hash, scope, name.as_bytes());
-        if let Some(attribute) = known.and_then(|place| self.attributes.get_mut(place)) {
-            attribute.value = value;
-            return true;
+        let (mut at, mut shares) = (self.begin(hash), false);
+        while let Some(place) = self.next(hash, &mut at) {
+            shares = true;
+            if let Some(attribute) = self.attributes.get_mut(place)
+                && attribute.scope == scope
+                && same(attribute.name.as_bytes(), name.as_bytes())
+            {
+                attribute.value = value;
+                return true;
+            }
         }
         let Some(place) = u32::try_from(self.attributes.len()).ok().filter(|_| self.len() < MAX_ATTRIBUTES) else {
             return false;
         };
-        self.shared |= self.next(hash, &mut self.begin(hash)).is_some();
+        self.shared |= shares;
         self.attributes.push(Attribute { hash, scope, name, value });
         if self.slots.is_empty() && self.attributes.len() <= FEW {
             return true;
@@ -163,16 +169,11 @@ impl<'a> Context<'a> {
     /// Look-up with the hash at hand, as snapshots have it.
     #[inline]
     pub(crate) fn find(&self, hash: u32, scope: Scope, name: &[u8]) -> Option<&Value<'a>> {
-        self.place(hash, scope, name).and_then(|place| self.attributes.get(place)).map(|a| &a.value)
-    }
-
-    #[inline(always)]
-    fn place(&self, hash: u32, scope: Scope, name: &[u8]) -> Option<usize> {
         let mut at = self.begin(hash);
         while let Some(place) = self.next(hash, &mut at) {
             let attribute = self.attributes.get(place)?;
             if attribute.scope == scope && same(attribute.name.as_bytes(), name) {
-                return Some(place);
+                return Some(&attribute.value);
             }
         }
         None
